@@ -1,0 +1,1 @@
+//! The harness that starts real BEAM nodes for `tests/` and `benches/`.

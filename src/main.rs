@@ -1,0 +1,4 @@
+//! The `beamlink` command.
+mod cli;
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The External Term Format: terms, atoms, decode, encode, text.
+mod atom;
+pub use atom::{Atom, AtomError};
