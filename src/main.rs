@@ -1,4 +1,6 @@
 //! The `beamlink` command.
 mod cli;
 
-fn main() {}
+fn main() {
+    cli::run();
+}

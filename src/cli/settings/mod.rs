@@ -1,0 +1,170 @@
+//! The effective settings of `beamlink join`. Each comes from the first of: flag, `BEAMLINK_*`, the
+//! variables of an Elixir release and of OTP, those of ExESDB, `--config`, default. A variable that is not set
+//! in the environment is looked up in `--env-file`.
+
+mod config;
+mod cookie_file;
+mod env_file;
+mod error;
+mod flags;
+mod host;
+mod report;
+mod resolve;
+mod source;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::{NonZeroU16, NonZeroUsize};
+use std::time::Duration;
+
+use beamlink::{Cookie, GossipSecret, NodeName};
+use serde::Serialize;
+
+pub(crate) use error::SettingsError;
+pub(crate) use flags::Flags;
+pub(crate) use report::Report;
+pub(crate) use source::Surroundings;
+
+/// Everything that `beamlink join` needs to know, checked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) name: NodeName,
+    pub(crate) cookie: Cookie,
+    pub(crate) hidden: bool,
+    pub(crate) net_ticktime: Duration,
+    /// None: neither send heartbeats nor listen for them.
+    pub(crate) gossip: Option<GossipSettings>,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) epmd: EpmdMode,
+    pub(crate) epmd_port: u16,
+    /// None: any that is free.
+    pub(crate) dist_port: Option<u16>,
+    pub(crate) dist_addr: IpAddr,
+    pub(crate) exit_when: Option<usize>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) json: bool,
+    pub(crate) log: String,
+    /// All of the above as shown to a person, with where it came from.
+    pub(crate) report: Report,
+    /// What a person should know although it stops nothing.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// libcluster's settings under their own names.
+#[derive(Debug)]
+pub(crate) struct GossipSettings {
+    pub(crate) port: u16,
+    pub(crate) if_addr: Ipv4Addr,
+    pub(crate) multicast_if: Option<Ipv4Addr>,
+    pub(crate) multicast_addr: Ipv4Addr,
+    pub(crate) multicast_ttl: u8,
+    pub(crate) broadcast_only: bool,
+    pub(crate) secret: Option<GossipSecret>,
+}
+
+/// A peer named by hand, `name@host` or `name@host=port`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) node: NodeName,
+    pub(crate) port: Option<u16>,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}={port}", self.node),
+            None => self.node.fmt(f),
+        }
+    }
+}
+
+/// Who maps names to ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EpmdMode {
+    /// Use the EPMD that is there, else be it.
+    Auto,
+    /// Only use one.
+    External,
+    /// Only be one.
+    Embedded,
+    /// Nobody: all ports are given.
+    None,
+}
+
+impl Settings {
+    /// Finds every setting's effective value.
+    ///
+    /// # Errors
+    /// The first value that cannot be used, with its source.
+    pub(crate) fn resolve(
+        flags: &Flags,
+        surroundings: &Surroundings,
+    ) -> Result<Settings, SettingsError> {
+        let mut from = resolve::Resolver::new(flags, surroundings)?;
+        let peers = from.peers()?;
+        let name = from.name(&peers)?;
+        let hidden = from.with_default(&table::HIDDEN, resolve::switch)?;
+        let net_ticktime =
+            from.with_default(&table::NET_TICKTIME, resolve::parsed::<NonZeroU16>)?;
+        let gossip = match from.with_default(&table::NO_GOSSIP, resolve::switch)? {
+            true => None,
+            false => Some(GossipSettings::resolve(&mut from)?),
+        };
+        let epmd = from.with_default(&table::EPMD, resolve::epmd_mode)?;
+        let epmd_port = from.with_default(&table::EPMD_PORT, resolve::port)?;
+        let dist_port = from.optional(&table::DIST_PORT, resolve::port)?;
+        let ports_fixed = dist_port.is_some() && peers.iter().all(|peer| peer.port.is_some());
+        if epmd == EpmdMode::None && !ports_fixed {
+            return Err(SettingsError::FixedPorts {
+                origin: from.origin(&table::EPMD),
+            });
+        }
+        let dist_addr = from.with_default(&table::DIST_ADDR, resolve::parsed)?;
+        let exit_when = from
+            .optional(&table::EXIT_WHEN, resolve::parsed)?
+            .map(NonZeroUsize::get);
+        let timeout = from
+            .optional(&table::TIMEOUT, resolve::seconds)?
+            .map(Duration::from_secs_f64);
+        let json = from.with_default(&table::JSON, resolve::switch)?;
+        let log = from.with_default(&table::LOG, resolve::log_filter)?;
+        // Last, so that a missing cookie file does not hide what else is wrong.
+        let cookie = from.cookie()?;
+        Ok(Settings {
+            name,
+            cookie,
+            hidden,
+            net_ticktime: Duration::from_secs(net_ticktime.get().into()),
+            gossip,
+            peers,
+            epmd,
+            epmd_port,
+            dist_port,
+            dist_addr,
+            exit_when,
+            timeout,
+            json,
+            log,
+            report: from.report,
+            warnings: from.warnings,
+        })
+    }
+}
+
+impl GossipSettings {
+    fn resolve(from: &mut resolve::Resolver<'_>) -> Result<GossipSettings, SettingsError> {
+        Ok(GossipSettings {
+            port: from.with_default(&table::GOSSIP_PORT, resolve::port)?,
+            if_addr: from.with_default(&table::IF_ADDR, resolve::parsed)?,
+            multicast_if: from.optional(&table::MULTICAST_IF, resolve::parsed)?,
+            multicast_addr: from.with_default(&table::MULTICAST_ADDR, resolve::parsed)?,
+            multicast_ttl: from.with_default(&table::MULTICAST_TTL, resolve::parsed)?,
+            broadcast_only: from.with_default(&table::BROADCAST_ONLY, resolve::switch)?,
+            secret: from.gossip_secret()?,
+        })
+    }
+}
