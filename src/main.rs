@@ -1,6 +1,6 @@
 //! The `beamlink` command.
 mod cli;
 
-fn main() {
-    cli::run();
+fn main() -> std::process::ExitCode {
+    cli::run()
 }

@@ -1,0 +1,21 @@
+//! The statuses a command ends with.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// It did what it was asked to do, or was told to leave.
+    Done = 0,
+    /// The command line, the environment or a file holds something that cannot be used.
+    Usage = 2,
+    /// `--timeout` passed.
+    Timeout = 16,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
