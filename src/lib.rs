@@ -13,4 +13,5 @@ pub mod runtime;
 mod secret;
 
 pub use name::{NodeName, NodeNameError};
+pub use node::Node;
 pub use secret::{Cookie, GossipSecret};

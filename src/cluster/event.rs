@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::gossip::Verdict;
 use crate::name::NodeName;
 
 /// An order to the driver. Each is answered exactly once, whatever becomes of it:
@@ -63,6 +64,45 @@ pub enum Event {
         /// The node with the higher name.
         node: NodeName,
     },
+    /// Someone connected to us who did not come as far as a name.
+    Stranger {
+        /// Why he was refused, and where he is.
+        refusal: Refusal,
+    },
+    /// A datagram on the gossip port that is no heartbeat for us. Told once for each source address and kind.
+    HeartbeatRejected {
+        /// Where it came from.
+        from: SocketAddr,
+        /// What it is.
+        verdict: Verdict,
+    },
+    /// The receiver of events was too slow, and this many were lost to it.
+    Missed {
+        /// How many.
+        count: u64,
+    },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Up { node, hidden, .. } => {
+                let kind = if *hidden { " (hidden)" } else { "" };
+                write!(f, "nodeup {node}{kind}")
+            }
+            Event::Down { node, reason, .. } => write!(f, "nodedown {node}: {reason}"),
+            Event::Refused { node, refusal } => write!(f, "no connection to {node}: {refusal}"),
+            Event::SortsBefore { node } => write!(
+                f,
+                "our name sorts before that of {node}: where the lowest name becomes coordinator, as in ExESDB, that would be us; choose a name that sorts last"
+            ),
+            Event::Stranger { refusal } => write!(f, "a stranger was refused: {refusal}"),
+            Event::HeartbeatRejected { from, verdict } => write!(f, "{from}: {verdict}"),
+            Event::Missed { count } => {
+                write!(f, "{count} events were lost: the receiver is too slow")
+            }
+        }
+    }
 }
 
 /// Why a connection ended, under OTP's names where it has one (`net_kernel:monitor_nodes/2`).

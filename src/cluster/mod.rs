@@ -40,10 +40,14 @@
 mod backoff;
 mod candidates;
 mod config;
+mod driver;
 mod event;
+mod failure;
 mod membership;
+mod mesh;
 mod pace;
 mod record;
+mod shared;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -52,4 +56,8 @@ pub use backoff::Backoff;
 pub use config::MembershipConfig;
 pub use event::{Action, Direction, DownReason, Event, Refusal, RefusalKind};
 pub use membership::{Counters, Membership};
+pub use shared::Events;
 pub use snapshot::{NodeState, NodeView};
+
+pub(crate) use driver::{Driver, DriverSettings};
+pub(crate) use shared::Shared;

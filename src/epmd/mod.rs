@@ -1,1 +1,3 @@
-//! (skeleton)
+//! EPMD (temporary stand-in).
+mod lite;
+pub use lite::*;

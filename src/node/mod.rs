@@ -1,1 +1,96 @@
-//! (skeleton)
+//! The node: the library's face.
+
+mod builder;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use builder::{NodeBuilder, StartError};
+
+use crate::NodeName;
+use crate::cluster::{Events, Shared};
+use crate::epmd::EpmdKeeper;
+use crate::runtime::Runtime;
+
+/// A node of a BEAM cluster: found, connected, listed, and answering.
+///
+/// ```no_run
+/// use beamlink::{Cookie, Node, gossip::Gossip};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let node = Node::builder("zz_maint_rust@host")
+///     .cookie(Cookie::new("reg_greenhouse_clique"))
+///     .gossip(Gossip::default())
+///     .start()
+///     .await?;
+/// let mut events = node.events();
+/// while let Some(event) = events.recv().await {
+///     println!("{event}; now {:?}", node.nodes());
+/// }
+/// node.stop().await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// When it is dropped without [`Node::stop`], it leaves the cluster too, without waiting until that is done.
+#[derive(Debug)]
+pub struct Node {
+    runtime: Runtime,
+    shared: Arc<Shared>,
+    epmd: EpmdKeeper,
+    dist_port: u16,
+    /// Dropping it ends all tasks of the node.
+    _alive: watch::Sender<()>,
+    driver: JoinHandle<()>,
+}
+
+impl Node {
+    /// Begins to describe a node named `name`, as in `name@host`.
+    pub fn builder(name: &str) -> NodeBuilder {
+        NodeBuilder::new(name)
+    }
+
+    /// Its full name.
+    pub fn name(&self) -> &NodeName {
+        self.runtime.name()
+    }
+
+    /// The port on which it takes connections.
+    pub fn dist_port(&self) -> u16 {
+        self.dist_port
+    }
+
+    /// The visible nodes that are connected now, as `Node.list()` gives them.
+    pub fn nodes(&self) -> Vec<NodeName> {
+        self.shared.nodes()
+    }
+
+    /// What happens from now on; it begins with one [`Event::Up`](crate::cluster::Event::Up) for each node that is
+    /// connected already.
+    pub fn events(&self) -> Events {
+        self.shared.events()
+    }
+
+    /// Its processes and connections.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Leaves the cluster at once: no more heartbeats, the name given back to EPMD, all connections closed together.
+    pub async fn stop(self) {
+        let Node {
+            runtime,
+            epmd,
+            _alive: alive,
+            driver,
+            ..
+        } = self;
+        drop(alive);
+        // It ends on that; a panic in it is nothing that leaving could mend.
+        let _ = driver.await;
+        epmd.stop().await;
+        runtime.disconnect_all();
+    }
+}

@@ -1,1 +1,53 @@
-//! (skeleton)
+//! What a BEAM expects of a member of its cluster, one file for each OTP module: a **citizen**.
+//!
+//! These are processes on the [runtime](crate::runtime). What is not here is answered by the runtime itself:
+//! monitors of absent names by `noproc`, links to absent pids by `noproc`, UNLINK_ID by its acknowledgement.
+//! Messages to names that nobody registered (`aten_sink`, every `pg` scope, `Elixir.Swarm.Tracker`) are dropped
+//! undecoded, as a BEAM does.
+
+pub mod erpc;
+pub mod gen_server;
+mod global;
+mod net_kernel;
+mod rpc;
+mod user;
+
+use std::sync::Arc;
+
+use crate::runtime::{NameError, Overflow, Process, Runtime, SpawnOptions};
+use crate::term::Atom;
+
+/// Starts all of them on `runtime`.
+///
+/// # Errors
+/// When one of the names is registered already.
+pub fn install(runtime: &Runtime) -> Result<(), NameError> {
+    let functions = Arc::new(erpc::Functions::new(runtime.clone()));
+    runtime.serve_spawns(Arc::new(erpc::Erpc::new(functions.clone())));
+    service(runtime, "net_kernel", net_kernel::run)?;
+    service(runtime, "rex", move |process| rpc::run(process, functions))?;
+    service(runtime, "user", user::run)?;
+    let global = runtime.spawn(options(), global::run);
+    runtime.register_unmonitored(&Atom::from_static("global_name_server"), &global)
+}
+
+fn service<F>(
+    runtime: &Runtime,
+    name: &'static str,
+    body: impl FnOnce(Process) -> F,
+) -> Result<(), NameError>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let pid = runtime.spawn(options(), body);
+    runtime.register(&Atom::from_static(name), &pid)
+}
+
+/// A service outlives a flood: what does not fit is lost. It outlives exit signals too.
+fn options() -> SpawnOptions {
+    let mut options = SpawnOptions::default();
+    options.mailbox.bytes = 4 * 1024 * 1024;
+    options.mailbox.overflow = Overflow::DropNewest;
+    options.trap_exit = true;
+    options
+}

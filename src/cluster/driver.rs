@@ -1,0 +1,302 @@
+//! Owns the gossip socket and drives the [`Membership`]: tells it what happens, and does what it orders.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+use rand::seq::IndexedRandom;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{Action, Direction, Event, Membership, MembershipConfig, Refusal, Shared, mesh};
+use crate::NodeName;
+use crate::epmd::EpmdMode;
+use crate::gossip::{Codec, Gossip, GossipSocket, Heard, Received, Schedule, Verdict};
+use crate::runtime::{PeerAddress, PeerEvent, Runtime};
+
+/// How often interfaces are looked at anew.
+const REFRESH: Duration = Duration::from_secs(3);
+
+/// What a driver is made of.
+pub(crate) struct DriverSettings {
+    pub(crate) runtime: Runtime,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) config: MembershipConfig,
+    pub(crate) gossip: Option<(GossipSocket, Gossip)>,
+    pub(crate) epmd_port: u16,
+    pub(crate) epmd_mode: EpmdMode,
+    pub(crate) peers: Vec<(NodeName, Option<u16>)>,
+}
+
+/// What came of an order.
+enum Outcome {
+    Dialled(NodeName, Result<(), Refusal>),
+    Looked(NodeName, Result<(), Refusal>),
+    Mesh(NodeName, Vec<NodeName>),
+}
+
+pub(crate) struct Driver {
+    runtime: Runtime,
+    shared: Arc<Shared>,
+    membership: Membership,
+    gossip: Option<Heartbeats>,
+    ports: HashMap<NodeName, u16>,
+    epmd_port: u16,
+    epmd_mode: EpmdMode,
+    named: Vec<NodeName>,
+    started: Instant,
+    work: JoinSet<Outcome>,
+}
+
+struct Heartbeats {
+    socket: GossipSocket,
+    codec: Codec,
+    schedule: Schedule,
+    heard: Heard,
+}
+
+impl Driver {
+    pub(crate) fn new(settings: DriverSettings) -> Driver {
+        let own = settings.runtime.name().clone();
+        let started = Instant::now();
+        let gossip = settings.gossip.map(|(socket, gossip)| Heartbeats {
+            socket,
+            codec: Codec::new(&own, gossip.secret.as_ref()),
+            schedule: Schedule::new(started.into_std()),
+            heard: Heard::default(),
+        });
+        Driver {
+            membership: Membership::new(settings.config, own, rand::random()),
+            runtime: settings.runtime,
+            shared: settings.shared,
+            gossip,
+            named: settings
+                .peers
+                .iter()
+                .map(|(node, _)| node.clone())
+                .collect(),
+            ports: settings
+                .peers
+                .into_iter()
+                .filter_map(|(node, port)| Some((node, port?)))
+                .collect(),
+            epmd_port: settings.epmd_port,
+            epmd_mode: settings.epmd_mode,
+            started,
+            work: JoinSet::new(),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Runs until `ended` is dropped at its other end.
+    pub(crate) async fn run(
+        mut self,
+        mut peers: UnboundedReceiver<PeerEvent>,
+        mut ended: watch::Receiver<()>,
+    ) {
+        for node in std::mem::take(&mut self.named) {
+            self.membership.named(self.now(), &node);
+        }
+        let mut refresh = tokio::time::interval(REFRESH);
+        let mut mesh = tokio::time::interval(mesh::INTERVAL);
+        loop {
+            self.obey();
+            let wakeup = self.membership.next_wakeup().map(|at| self.started + at);
+            let due = self.heartbeat_due();
+            tokio::select! {
+                _ = ended.changed() => return,
+                Some(event) = peers.recv() => self.peer_event(event),
+                Some(outcome) = self.work.join_next() => {
+                    if let Ok(outcome) = outcome {
+                        self.outcome(outcome);
+                    }
+                }
+                received = heard(self.gossip.as_ref()) => self.heard(received),
+                () = until(due) => self.heartbeat().await,
+                () = until(wakeup) => {}
+                _ = refresh.tick() => self.look_at_interfaces(),
+                _ = mesh.tick() => self.ask_someone(),
+            }
+        }
+    }
+}
+
+impl Driver {
+    /// Carries out what the membership orders, and tells what it has to tell.
+    fn obey(&mut self) {
+        while let Some(action) = self.membership.poll(self.now()) {
+            let runtime = self.runtime.clone();
+            match action {
+                Action::Dial(node) => {
+                    let address = self.address(&node);
+                    self.work.spawn(async move {
+                        let result = runtime.dial(&node, address).await;
+                        Outcome::Dialled(node, result.map_err(|error| Refusal::from(&error)))
+                    });
+                }
+                Action::Look(node) => {
+                    let address = self.address(&node);
+                    self.work.spawn(async move {
+                        let result = runtime.look_up(&node, address).await;
+                        Outcome::Looked(
+                            node,
+                            result.map(drop).map_err(|error| Refusal::from(&error)),
+                        )
+                    });
+                }
+            }
+        }
+        while let Some(event) = self.membership.next_event() {
+            self.shared.tell(event);
+        }
+    }
+
+    /// Where `node` is to be looked for.
+    fn address(&self, node: &NodeName) -> PeerAddress {
+        match self.ports.get(node) {
+            Some(port) => PeerAddress::Port(*port),
+            None if self.epmd_mode == EpmdMode::None => PeerAddress::Unknown,
+            None => PeerAddress::Epmd(self.epmd_port),
+        }
+    }
+
+    fn peer_event(&mut self, event: PeerEvent) {
+        let now = self.now();
+        match event {
+            PeerEvent::Up(info) => {
+                let direction = if info.dialled {
+                    Direction::Outbound
+                } else {
+                    Direction::Inbound
+                };
+                self.membership
+                    .connected(now, &info.name, info.hidden, direction);
+                if !info.hidden {
+                    self.ask(info.name);
+                }
+            }
+            PeerEvent::Down { info, reason } => {
+                self.membership
+                    .disconnected(now, &info.name, (&reason).into());
+            }
+            PeerEvent::Refused(failure) => {
+                let refusal = Refusal::from(&failure);
+                match &failure.peer {
+                    Some(peer) => self.membership.refused(now, peer, refusal),
+                    None => self.shared.tell(Event::Stranger { refusal }),
+                }
+            }
+        }
+    }
+
+    fn outcome(&mut self, outcome: Outcome) {
+        let now = self.now();
+        match outcome {
+            // The membership hears of a success by PeerEvent::Up.
+            Outcome::Dialled(_, Ok(())) => {}
+            Outcome::Looked(node, Ok(())) => self.membership.found(now, &node),
+            Outcome::Dialled(node, Err(refusal)) | Outcome::Looked(node, Err(refusal)) => {
+                self.membership.dial_failed(now, &node, refusal);
+            }
+            Outcome::Mesh(by, nodes) => {
+                for node in nodes {
+                    self.membership.known(now, &node, &by);
+                }
+            }
+        }
+    }
+
+    fn heartbeat_due(&self) -> Option<Instant> {
+        let due: Instant = self.gossip.as_ref()?.schedule.due().into();
+        Some(due.max(self.started + self.membership.quiet_until()))
+    }
+
+    async fn heartbeat(&mut self) {
+        let Some(gossip) = &mut self.gossip else {
+            return;
+        };
+        let mut chance = [0; 24];
+        if let Err(error) = SysRng.try_fill_bytes(&mut chance) {
+            tracing::error!(%error, "no randomness to be had from the system: no heartbeat is sent");
+            return sleep(REFRESH).await;
+        }
+        let [iv, pause] = [&chance[..16], &chance[16..]];
+        let iv = iv.try_into().unwrap_or_default();
+        let pause = u64::from_be_bytes(pause.try_into().unwrap_or_default());
+        let sent = gossip.socket.send(&gossip.codec.encode(iv)).await;
+        let now = Instant::now().into_std();
+        if let Some(turn) = gossip.schedule.sent(sent, now, pause) {
+            tracing::warn!("{turn}");
+        }
+    }
+
+    fn heard(&mut self, received: io::Result<Received>) {
+        let now = self.now();
+        let Some(gossip) = &mut self.gossip else {
+            return;
+        };
+        let Received { from, verdict } = match received {
+            Ok(received) => received,
+            Err(error) => return tracing::debug!(%error, "the gossip socket has an error to tell"),
+        };
+        let first = gossip
+            .heard
+            .note(from.ip(), &verdict, Instant::now().into_std());
+        match verdict {
+            Verdict::Heartbeat(node) => self.membership.heard(now, &node, from),
+            Verdict::OwnEcho => {}
+            verdict if first => self.shared.tell(Event::HeartbeatRejected { from, verdict }),
+            _ => {}
+        }
+    }
+
+    fn look_at_interfaces(&self) {
+        let notices = self
+            .gossip
+            .iter()
+            .flat_map(|gossip| gossip.socket.refresh());
+        for notice in notices {
+            tracing::info!("{notice}");
+        }
+    }
+
+    /// One peer, by chance: in time each is asked, and what it knows stays fresh.
+    fn ask_someone(&mut self) {
+        let members: Vec<&NodeName> = self.membership.members().collect();
+        if let Some(peer) = members.choose(&mut rand::rng()) {
+            let peer = NodeName::clone(peer);
+            self.ask(peer);
+        }
+    }
+
+    fn ask(&mut self, peer: NodeName) {
+        let runtime = self.runtime.clone();
+        self.work.spawn(async move {
+            let nodes = mesh::nodes_of(&runtime, &peer).await;
+            Outcome::Mesh(peer, nodes)
+        });
+    }
+}
+
+/// The next datagram; never, where there is no gossip.
+async fn heard(gossip: Option<&Heartbeats>) -> io::Result<Received> {
+    match gossip {
+        Some(gossip) => gossip.socket.next(&gossip.codec).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

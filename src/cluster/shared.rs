@@ -1,0 +1,99 @@
+//! What the driver of a cluster shares with the users of a node: who is up, and what happens.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::{Direction, Event};
+use crate::NodeName;
+
+/// Events that a slow user may fall behind.
+const KEPT: usize = 1024;
+
+/// The members and the stream of events.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    members: Mutex<Members>,
+}
+
+#[derive(Debug)]
+struct Members {
+    up: BTreeSet<(NodeName, bool)>,
+    events: broadcast::Sender<Event>,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Arc<Shared> {
+        let members = Members {
+            up: BTreeSet::new(),
+            events: broadcast::Sender::new(KEPT),
+        };
+        Arc::new(Shared {
+            members: Mutex::new(members),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The visible nodes that are up, in the order of their names.
+    pub(crate) fn nodes(&self) -> Vec<NodeName> {
+        let members = self.lock();
+        let visible = members.up.iter().filter(|(_, hidden)| !hidden);
+        visible.map(|(node, _)| node.clone()).collect()
+    }
+
+    /// Tells everybody of `event`.
+    pub(crate) fn tell(&self, event: Event) {
+        let mut members = self.lock();
+        match &event {
+            Event::Up { node, hidden, .. } => {
+                members.up.insert((node.clone(), *hidden));
+            }
+            Event::Down { node, hidden, .. } => {
+                members.up.remove(&(node.clone(), *hidden));
+            }
+            _ => {}
+        }
+        // There may be nobody who listens.
+        let _ = members.events.send(event);
+    }
+
+    /// A stream that begins with the nodes that are up now.
+    pub(crate) fn events(&self) -> Events {
+        let members = self.lock();
+        let up = members.up.iter().map(|(node, hidden)| Event::Up {
+            node: node.clone(),
+            hidden: *hidden,
+            direction: Direction::Inbound,
+        });
+        Events {
+            first: up.collect::<Vec<_>>().into_iter(),
+            rest: members.events.subscribe(),
+        }
+    }
+}
+
+/// What happens in the cluster, one [`Event`] after the other.
+#[derive(Debug)]
+pub struct Events {
+    first: std::vec::IntoIter<Event>,
+    rest: broadcast::Receiver<Event>,
+}
+
+impl Events {
+    /// The next event; `None` once the node has stopped. Who falls more than 1,024 events behind hears of the
+    /// gap by [`Event::Missed`].
+    pub async fn recv(&mut self) -> Option<Event> {
+        if let Some(event) = self.first.next() {
+            return Some(event);
+        }
+        match self.rest.recv().await {
+            Ok(event) => Some(event),
+            Err(RecvError::Lagged(count)) => Some(Event::Missed { count }),
+            Err(RecvError::Closed) => None,
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Frames of the connected phase: four bytes of length, then a signal, a part of one, or nothing (a tick).
+//!
+//! Which form they have was settled by the flags ([`Framing`]): the pass-through form `p`, or the distribution
+//! header, without an atom cache, that comes with FRAGMENTS (PROTOCOL.md, C.2; `erts/emulator/beam/dist.c`).
+
+use std::collections::HashMap;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::control::{Control, ControlError};
+use super::flags::Flags;
+use crate::term::{DecodeError, Decoder, EncodeError, Term};
+
+/// A frame that says nothing but that we live.
+pub const TICK: [u8; 4] = [0; 4];
+/// A signal larger than this is sent in fragments, as `ERTS_DIST_FRAGMENT_SIZE` says.
+pub const FRAGMENT_SIZE: usize = 64 * 1024;
+
+const VERSION: u8 = 131;
+const PASS_THROUGH: u8 = b'p';
+const HEADER: u8 = b'D';
+const FIRST_FRAGMENT: u8 = b'E';
+const NEXT_FRAGMENT: u8 = b'F';
+
+/// The form of all frames of a connection, in both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// `p`, and each term with its version byte.
+    PassThrough,
+    /// `131 D 0`, and terms without version bytes; large signals in fragments.
+    Header,
+}
+
+impl Framing {
+    /// What the negotiated flags ask for.
+    pub fn of(flags: Flags) -> Framing {
+        match flags.contains(Flags::FRAGMENTS) {
+            true => Framing::Header,
+            false => Framing::PassThrough,
+        }
+    }
+}
+
+/// What a peer may make us hold.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameLimits {
+    /// The longest frame, in bytes.
+    pub frame: usize,
+    /// All fragments of unfinished signals together, in bytes.
+    pub fragments: usize,
+    /// Unfinished signals.
+    pub sequences: usize,
+}
+
+impl Default for FrameLimits {
+    fn default() -> FrameLimits {
+        FrameLimits {
+            frame: 512 * 1024 * 1024,
+            fragments: 1024 * 1024 * 1024,
+            sequences: 4096,
+        }
+    }
+}
+
+/// Why a connection must end. `offset` counts from the begin of the frame's payload.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// Longer than we take.
+    #[error("a frame of {0} bytes is longer than we take")]
+    TooLong(usize),
+    /// Not the form that was negotiated.
+    #[error("a frame begins with {0:02x?}, which is not the form that was negotiated")]
+    Form(Vec<u8>),
+    /// The control message is no term.
+    #[error("the control message is no term: {0}")]
+    Term(#[from] DecodeError),
+    /// The control message has no meaning.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The control message must be followed by a term, or must not.
+    #[error("a control message has a payload where there must be none, or lacks it")]
+    Payload,
+    /// A fragment that does not continue what came before.
+    #[error("fragment {fragment} of sequence {sequence} is out of order, unknown or there twice")]
+    Fragment {
+        /// The signal that it belongs to.
+        sequence: u64,
+        /// Its number, which counts down to 1.
+        fragment: u64,
+    },
+    /// More unfinished signals than we hold.
+    #[error("fragments of too many or too large unfinished signals")]
+    TooMuch,
+}
+
+/// The term behind a control message, not decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    bytes: Bytes,
+    versioned: bool,
+}
+
+impl Payload {
+    /// Its length in bytes.
+    #[allow(clippy::len_without_is_empty, reason = "no term is empty")]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The term.
+    ///
+    /// # Errors
+    /// When it is none. The connection is sound all the same: only this message is lost.
+    pub fn decode(self) -> Result<Term, DecodeError> {
+        let mut decoder = Decoder::new(self.bytes);
+        match self.versioned {
+            true => decoder.versioned(),
+            false => decoder.term(),
+        }
+    }
+
+    /// The same in memory of its own, when it has up to `limit` bytes: it keeps no larger buffer alive.
+    pub fn compact(self, limit: usize) -> Payload {
+        match self.bytes.len() <= limit {
+            true => Payload {
+                bytes: Bytes::copy_from_slice(&self.bytes),
+                ..self
+            },
+            false => self,
+        }
+    }
+}
+
+/// One frame, understood.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Frame {
+    /// The peer lives.
+    Tick,
+    /// A part of a signal: the peer lives.
+    Part,
+    /// A whole signal.
+    Signal(Control, Option<Payload>),
+}
+
+/// Takes frames off what was received.
+#[derive(Debug)]
+pub struct FrameDecoder {
+    framing: Framing,
+    limits: FrameLimits,
+    unfinished: HashMap<u64, Unfinished>,
+    held: usize,
+}
+
+#[derive(Debug)]
+struct Unfinished {
+    /// The number that the next fragment must have.
+    next: u64,
+    bytes: BytesMut,
+}
+
+impl FrameDecoder {
+    /// A decoder for a connection that has just been made.
+    pub fn new(framing: Framing, limits: FrameLimits) -> FrameDecoder {
+        FrameDecoder {
+            framing,
+            limits,
+            unfinished: HashMap::new(),
+            held: 0,
+        }
+    }
+
+    /// The next complete frame at the front of `buffer`, which is taken off; `None` while there is none.
+    ///
+    /// # Errors
+    /// See [`FrameError`]: the connection must end.
+    pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
+        let Some(head) = buffer.first_chunk::<4>() else {
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes(*head) as usize;
+        if length > self.limits.frame {
+            return Err(FrameError::TooLong(length));
+        }
+        if buffer.len() < 4 + length {
+            return Ok(None);
+        }
+        buffer.advance(4);
+        if length == 0 {
+            return Ok(Some(Frame::Tick));
+        }
+        let frame = buffer.split_to(length).freeze();
+        self.frame(frame).map(Some)
+    }
+
+    fn frame(&mut self, mut frame: Bytes) -> Result<Frame, FrameError> {
+        match (self.framing, frame.as_ref()) {
+            (Framing::PassThrough, [PASS_THROUGH, ..]) => {
+                frame.advance(1);
+                signal(frame, true)
+            }
+            (Framing::Header, [VERSION, HEADER, 0, ..]) => {
+                frame.advance(3);
+                signal(frame, false)
+            }
+            (Framing::Header, [VERSION, FIRST_FRAGMENT, rest @ ..]) if rest.len() >= 17 => {
+                frame.advance(2);
+                let (sequence, fragment) = (frame.get_u64(), frame.get_u64());
+                if frame.get_u8() != 0 {
+                    return Err(FrameError::Form(vec![VERSION, FIRST_FRAGMENT]));
+                }
+                self.first_fragment(sequence, fragment, frame)
+            }
+            (Framing::Header, [VERSION, NEXT_FRAGMENT, rest @ ..]) if rest.len() >= 16 => {
+                frame.advance(2);
+                let (sequence, fragment) = (frame.get_u64(), frame.get_u64());
+                self.next_fragment(sequence, fragment, &frame)
+            }
+            (_, other) => Err(FrameError::Form(other.iter().take(4).copied().collect())),
+        }
+    }
+
+    fn first_fragment(
+        &mut self,
+        sequence: u64,
+        fragment: u64,
+        part: Bytes,
+    ) -> Result<Frame, FrameError> {
+        if fragment == 0 || self.unfinished.contains_key(&sequence) {
+            return Err(FrameError::Fragment { sequence, fragment });
+        }
+        if fragment == 1 {
+            return signal(part, false);
+        }
+        if self.unfinished.len() >= self.limits.sequences {
+            return Err(FrameError::TooMuch);
+        }
+        self.hold(part.len())?;
+        // The number of fragments is the peer's word: room is made for what arrives, not for what is announced.
+        let unfinished = Unfinished {
+            next: fragment - 1,
+            bytes: BytesMut::from(part),
+        };
+        self.unfinished.insert(sequence, unfinished);
+        Ok(Frame::Part)
+    }
+
+    fn next_fragment(
+        &mut self,
+        sequence: u64,
+        fragment: u64,
+        part: &[u8],
+    ) -> Result<Frame, FrameError> {
+        self.hold(part.len())?;
+        let unfinished = self.unfinished.get_mut(&sequence);
+        let unfinished = unfinished
+            .filter(|unfinished| unfinished.next == fragment)
+            .ok_or(FrameError::Fragment { sequence, fragment })?;
+        unfinished.bytes.extend_from_slice(part);
+        unfinished.next -= 1;
+        if fragment > 1 {
+            return Ok(Frame::Part);
+        }
+        let whole = self
+            .unfinished
+            .remove(&sequence)
+            .unwrap_or_else(|| Unfinished {
+                next: 0,
+                bytes: BytesMut::new(),
+            });
+        self.held -= whole.bytes.len();
+        signal(whole.bytes.freeze(), false)
+    }
+
+    fn hold(&mut self, length: usize) -> Result<(), FrameError> {
+        self.held += length;
+        match self.held > self.limits.fragments {
+            true => Err(FrameError::TooMuch),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Control message and payload.
+fn signal(bytes: Bytes, versioned: bool) -> Result<Frame, FrameError> {
+    let mut decoder = Decoder::new(bytes);
+    let control = match versioned {
+        true => decoder.versioned()?,
+        false => decoder.term()?,
+    };
+    let control = Control::from_term(&control)?;
+    let rest = decoder.remaining();
+    let payload = (!rest.is_empty()).then_some(Payload {
+        bytes: rest,
+        versioned,
+    });
+    if control.has_payload() != payload.is_some() {
+        return Err(FrameError::Payload);
+    }
+    Ok(Frame::Signal(control, payload))
+}
+
+/// Adds one signal to `out` as one complete frame, of any size.
+///
+/// # Errors
+/// When a term cannot be expressed; `out` is then as it was.
+pub fn encode_frame(
+    framing: Framing,
+    control: &Control,
+    payload: Option<&Term>,
+    out: &mut BytesMut,
+) -> Result<(), EncodeError> {
+    let start = out.len();
+    let written = write_frame(framing, control, payload, out);
+    let length = out.len() - start - 4;
+    let written = written.and_then(|()| match u32::try_from(length) {
+        Ok(length) => Ok(length),
+        Err(_) => Err(EncodeError),
+    });
+    match written {
+        Ok(length) => {
+            out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+            Ok(())
+        }
+        Err(error) => {
+            out.truncate(start);
+            Err(error)
+        }
+    }
+}
+
+fn write_frame(
+    framing: Framing,
+    control: &Control,
+    payload: Option<&Term>,
+    out: &mut BytesMut,
+) -> Result<(), EncodeError> {
+    out.put_u32(0);
+    match framing {
+        Framing::PassThrough => out.put_slice(&[PASS_THROUGH, VERSION]),
+        Framing::Header => out.put_slice(&[VERSION, HEADER, 0]),
+    }
+    control.encode(out)?;
+    let Some(payload) = payload else {
+        return Ok(());
+    };
+    if framing == Framing::PassThrough {
+        out.put_u8(VERSION);
+    }
+    payload.encode(out)
+}
+
+/// Cuts `frame`, a whole one in the form [`Framing::Header`], into fragments of [`FRAGMENT_SIZE`]: pairs of a head
+/// and a body that shares the frame's memory. `sequence` must differ from that of all signals that are under way on the
+/// connection. The control message must fit into the first fragment.
+pub fn fragments(frame: Bytes, sequence: u64) -> impl Iterator<Item = (Vec<u8>, Bytes)> {
+    let mut rest = frame;
+    rest.advance(rest.len().min(4 + 3));
+    let mut number = rest.len().div_ceil(FRAGMENT_SIZE) as u64;
+    let mut first = true;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let body = rest.split_to(rest.len().min(FRAGMENT_SIZE));
+        let kind = if first { FIRST_FRAGMENT } else { NEXT_FRAGMENT };
+        let mut head = vec![0; 4];
+        head.extend([VERSION, kind]);
+        head.extend(sequence.to_be_bytes());
+        head.extend(number.to_be_bytes());
+        if first {
+            head.push(0);
+        }
+        let length = (head.len() - 4 + body.len()) as u32;
+        head[..4].copy_from_slice(&length.to_be_bytes());
+        number -= 1;
+        first = false;
+        Some((head, body))
+    })
+}

@@ -1,0 +1,209 @@
+//! Describes a node and starts it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Node;
+use crate::cluster::{self, Shared};
+use crate::epmd::{EpmdError, EpmdKeeper, EpmdMode, EpmdSettings};
+use crate::gossip::{Gossip, GossipError, GossipSocket};
+use crate::runtime::{Listener, Runtime, RuntimeSettings};
+use crate::{Cookie, NodeName, NodeNameError, otp};
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The name is no node name.
+    #[error(transparent)]
+    Name(#[from] NodeNameError),
+    /// No cookie was given.
+    #[error(
+        "no cookie was given: peers compare it, so it must be the one of the cluster (RELEASE_COOKIE)"
+    )]
+    NoCookie,
+    /// The port for connections from peers cannot be had.
+    #[error("cannot listen for peers on {address}: {error}; choose another --dist-port")]
+    Listen {
+        /// Where we tried to listen.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The name could not be registered.
+    #[error(transparent)]
+    Epmd(#[from] EpmdError),
+    /// The gossip socket cannot be had.
+    #[error(transparent)]
+    Gossip(#[from] GossipError),
+    /// Without EPMD nobody can look our port up, so it must be a known one.
+    #[error("without EPMD the port must be fixed: give --dist-port")]
+    NoPort,
+}
+
+/// What a node will be.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct NodeBuilder {
+    name: String,
+    cookie: Option<Cookie>,
+    gossip: Option<Gossip>,
+    epmd_mode: EpmdMode,
+    epmd_port: u16,
+    dist_address: Option<IpAddr>,
+    dist_port: u16,
+    hidden: bool,
+    peers: Vec<(NodeName, Option<u16>)>,
+    net_ticktime: Duration,
+    setup_time: Duration,
+    cluster: cluster::MembershipConfig,
+}
+
+impl NodeBuilder {
+    pub(super) fn new(name: &str) -> NodeBuilder {
+        NodeBuilder {
+            name: name.to_owned(),
+            cookie: None,
+            gossip: None,
+            epmd_mode: EpmdMode::Auto,
+            epmd_port: 4369,
+            dist_address: None,
+            dist_port: 0,
+            hidden: false,
+            peers: Vec::new(),
+            net_ticktime: Duration::from_secs(60),
+            setup_time: Duration::from_secs(7),
+            cluster: cluster::MembershipConfig::default(),
+        }
+    }
+
+    /// The cookie that all nodes of the cluster share. It must be given.
+    pub fn cookie(mut self, cookie: Cookie) -> NodeBuilder {
+        self.cookie = Some(cookie);
+        self
+    }
+
+    /// Finds peers, and is found, by libcluster's Gossip strategy. Without it only named peers are dialled.
+    pub fn gossip(mut self, gossip: Gossip) -> NodeBuilder {
+        self.gossip = Some(gossip);
+        self
+    }
+
+    /// Where names are registered and looked up; [`EpmdMode::Auto`] unless set.
+    pub fn epmd(mut self, mode: EpmdMode) -> NodeBuilder {
+        self.epmd_mode = mode;
+        self
+    }
+
+    /// The port of EPMD, here and on all hosts; 4369 unless set (`ERL_EPMD_PORT`).
+    pub fn epmd_port(mut self, port: u16) -> NodeBuilder {
+        self.epmd_port = port;
+        self
+    }
+
+    /// The address on which connections from peers are taken; all addresses unless set.
+    pub fn dist_address(mut self, address: IpAddr) -> NodeBuilder {
+        self.dist_address = Some(address);
+        self
+    }
+
+    /// The port on which connections from peers are taken; any free one unless set.
+    pub fn dist_port(mut self, port: u16) -> NodeBuilder {
+        self.dist_port = port;
+        self
+    }
+
+    /// Makes it a hidden node: it stands in no `Node.list()`.
+    pub fn hidden(mut self, hidden: bool) -> NodeBuilder {
+        self.hidden = hidden;
+        self
+    }
+
+    /// A peer to dial, gossip or not; its port is looked up in the EPMD of its host.
+    pub fn peer(mut self, peer: NodeName) -> NodeBuilder {
+        self.peers.push((peer, None));
+        self
+    }
+
+    /// A peer to dial at a known port, without EPMD.
+    pub fn peer_at(mut self, peer: NodeName, port: u16) -> NodeBuilder {
+        self.peers.push((peer, Some(port)));
+        self
+    }
+
+    /// `net_ticktime`: a peer that completes no frame for 1.25 times this long is taken for dead. 60 s unless set,
+    /// as in a BEAM; all nodes of a cluster should have the same. We tick at least every 5 s, and every quarter of it.
+    pub fn net_ticktime(mut self, time: Duration) -> NodeBuilder {
+        self.net_ticktime = time;
+        self
+    }
+
+    /// The time limit for each step of a connection set-up (`net_setuptime`); 7 s unless set.
+    pub fn setup_time(mut self, time: Duration) -> NodeBuilder {
+        self.setup_time = time;
+        self
+    }
+
+    /// When peers are dialled, and when not.
+    pub fn membership(mut self, config: cluster::MembershipConfig) -> NodeBuilder {
+        self.cluster = config;
+        self
+    }
+
+    /// Starts it: listens, registers the name, and only then lets others know of it. It must be called inside a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(self) -> Result<Node, StartError> {
+        let name = NodeName::new(&self.name)?;
+        let cookie = self.cookie.ok_or(StartError::NoCookie)?;
+        if self.epmd_mode == EpmdMode::None && self.dist_port == 0 {
+            return Err(StartError::NoPort);
+        }
+        let listener = Listener::bind(self.dist_address, self.dist_port)
+            .map_err(|(address, error)| StartError::Listen { address, error })?;
+        let dist_port = listener.port();
+        let (runtime, peer_events) = Runtime::start(RuntimeSettings {
+            name: name.clone(),
+            cookie,
+            creation: rand::random_range(4..=u32::MAX),
+            hidden: self.hidden,
+            net_ticktime: self.net_ticktime,
+            setup_time: self.setup_time,
+        });
+        if let Err(error) = otp::install(&runtime) {
+            unreachable!("a new runtime has no names yet: {error}");
+        }
+        let (alive, ended) = watch::channel(());
+        listener.serve(runtime.clone(), ended.clone());
+        let epmd = EpmdKeeper::start(EpmdSettings {
+            mode: self.epmd_mode,
+            port: self.epmd_port,
+            name: name.clone(),
+            dist_port,
+            hidden: self.hidden,
+        })
+        .await?;
+        let gossip = self.gossip.as_ref().map(GossipSocket::open).transpose()?;
+        let shared = Shared::new();
+        let driver = cluster::Driver::new(cluster::DriverSettings {
+            runtime: runtime.clone(),
+            shared: shared.clone(),
+            config: self.cluster,
+            gossip: gossip.zip(self.gossip),
+            epmd_port: self.epmd_port,
+            epmd_mode: self.epmd_mode,
+            peers: self.peers,
+        });
+        Ok(Node {
+            driver: tokio::spawn(driver.run(peer_events, ended)),
+            runtime,
+            shared,
+            epmd,
+            dist_port,
+            _alive: alive,
+        })
+    }
+}

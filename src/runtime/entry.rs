@@ -1,0 +1,172 @@
+//! What the runtime knows of one process: its mailbox, links, monitors and names.
+//!
+//! It is kept beside the process, not inside, so that the reader of a connection answers for it at once,
+//! whatever the process is doing.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::mailbox::{Mailbox, MailboxLimit, Put};
+use super::message::{Item, Received};
+use crate::term::{Atom, Pid, Reference, Term};
+
+/// One end of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    Active,
+    /// We sent UNLINK_ID with this id: the link is gone here, and signals from the other end are
+    /// ignored until it acknowledges ("Link Protocol" in the Erlang Distribution Protocol).
+    Unlinking(u64),
+}
+
+/// All that changes while a process lives.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) links: HashMap<Pid, Link>,
+    /// Who monitors this process, and as what.
+    pub(crate) watchers: HashMap<Reference, (Pid, Item)>,
+    /// What this process monitors.
+    pub(crate) watching: HashMap<Reference, Item>,
+    pub(crate) names: Vec<Atom>,
+    pub(crate) trap_exit: bool,
+    /// Why it must end, once it must.
+    pub(crate) ending: Option<Term>,
+    /// It has ended: nothing may be added any more.
+    pub(crate) ended: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) pid: Pid,
+    pub(crate) mailbox: Mailbox,
+    /// Told when `ending` is set.
+    pub(crate) end: Notify,
+    state: Mutex<State>,
+}
+
+impl Entry {
+    pub(crate) fn new(pid: Pid, limit: MailboxLimit) -> Entry {
+        Entry {
+            pid,
+            mailbox: Mailbox::new(limit),
+            end: Notify::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, unless the process has ended.
+    pub(crate) fn alive(&self) -> Option<MutexGuard<'_, State>> {
+        let state = self.lock();
+        (!state.ended).then_some(state)
+    }
+
+    /// Delivers a message, or ends the process when its mailbox is full.
+    pub(crate) fn deliver(&self, size: usize, message: Received) {
+        if self.mailbox.put(size, message) == Put::Overflowed {
+            tracing::warn!(pid = ?self.pid, "mailbox_overflow: a process does not receive as fast as it is sent to");
+            self.must_end(Term::atom("mailbox_overflow"));
+        }
+    }
+
+    /// Makes the process end with `reason` at its next await; the first reason counts.
+    pub(crate) fn must_end(&self, reason: Term) {
+        self.lock().ending.get_or_insert(reason);
+        self.end.notify_one();
+    }
+
+    /// The linked process `from` ended with `reason`.
+    pub(crate) fn link_broken(&self, from: &Pid, reason: Term) {
+        let Some(mut state) = self.alive() else {
+            return;
+        };
+        if state.links.get(from) != Some(&Link::Active) {
+            return;
+        }
+        state.links.remove(from);
+        let trap = state.trap_exit;
+        drop(state);
+        if trap {
+            let from = from.clone();
+            self.deliver(0, Received::Exit { from, reason });
+        } else if reason != Term::atom("normal") {
+            self.must_end(reason);
+        }
+    }
+
+    /// `from` called `exit(Pid, reason)` on this process. `kill` cannot be trapped.
+    pub(crate) fn exit_requested(&self, from: &Pid, reason: Term, size: usize) {
+        let Some(state) = self.alive() else {
+            return;
+        };
+        let trap = state.trap_exit;
+        drop(state);
+        if reason == Term::atom("kill") {
+            self.must_end(Term::atom("killed"));
+        } else if trap {
+            let from = from.clone();
+            self.deliver(size.max(1), Received::Exit { from, reason });
+        } else if reason != Term::atom("normal") || *from == self.pid {
+            self.must_end(reason);
+        }
+    }
+
+    /// Monitor `reference`, which this process holds, has fired.
+    pub(crate) fn monitor_fired(&self, reference: &Reference, reason: Term) {
+        let Some(item) = self
+            .alive()
+            .and_then(|mut state| state.watching.remove(reference))
+        else {
+            return;
+        };
+        let reference = reference.clone();
+        self.deliver(
+            0,
+            Received::Down {
+                reference,
+                item,
+                reason,
+            },
+        );
+    }
+
+    /// The node `node` is gone, with every link, monitor and watcher there.
+    pub(crate) fn node_down(&self, node: &Atom) {
+        let noconnection = || Term::atom("noconnection");
+        let (broken, fired) = {
+            let Some(mut state) = self.alive() else {
+                return;
+            };
+            state
+                .watchers
+                .retain(|_, (watcher, _)| watcher.node != *node);
+            state
+                .links
+                .retain(|pid, link| pid.node != *node || *link == Link::Active);
+            let broken: Vec<Pid> = state
+                .links
+                .keys()
+                .filter(|pid| pid.node == *node)
+                .cloned()
+                .collect();
+            let fired: Vec<Reference> = state
+                .watching
+                .iter()
+                .filter(|(_, item)| item.node() == node)
+                .map(|(reference, _)| reference.clone())
+                .collect();
+            (broken, fired)
+        };
+        for pid in broken {
+            self.link_broken(&pid, noconnection());
+        }
+        for reference in fired {
+            self.monitor_fired(&reference, noconnection());
+        }
+    }
+}

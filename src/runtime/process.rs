@@ -1,0 +1,269 @@
+//! A process: what a Rust future gets to live as an Erlang process.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::entry::{Entry, Link};
+use super::mailbox::MailboxLimit;
+use super::message::{Item, Received};
+use super::{NameError, Runtime, SendError};
+use crate::NodeName;
+use crate::term::{Atom, Pid, Reference, Term};
+
+/// Why a process ended; its links and monitors are told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exit(Term);
+
+impl Exit {
+    /// It did what it had to do: reason `normal`.
+    pub fn normal() -> Exit {
+        Exit(Term::atom("normal"))
+    }
+
+    /// It ended for `reason`.
+    pub fn with(reason: Term) -> Exit {
+        Exit(reason)
+    }
+
+    /// The reason.
+    pub fn reason(&self) -> &Term {
+        &self.0
+    }
+}
+
+impl From<()> for Exit {
+    fn from((): ()) -> Exit {
+        Exit::normal()
+    }
+}
+
+/// Where a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// To a process, here or on a peer.
+    Pid(Pid),
+    /// To the process registered here under this name.
+    Name(Atom),
+    /// To the process registered under this name on that node.
+    Remote(Atom, NodeName),
+    /// To whoever holds this alias.
+    Alias(Reference),
+}
+
+impl From<Pid> for Destination {
+    fn from(pid: Pid) -> Destination {
+        Destination::Pid(pid)
+    }
+}
+
+impl From<&Pid> for Destination {
+    fn from(pid: &Pid) -> Destination {
+        Destination::Pid(pid.clone())
+    }
+}
+
+/// How a process is born.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SpawnOptions {
+    /// The bound of its mailbox.
+    pub mailbox: MailboxLimit,
+    /// Whether exit signals become messages from the start (`process_flag(trap_exit, true)`).
+    pub trap_exit: bool,
+}
+
+/// The process itself, in the hands of the future that it runs.
+#[derive(Debug)]
+pub struct Process {
+    entry: Arc<Entry>,
+    runtime: Runtime,
+}
+
+impl Process {
+    /// Its pid.
+    pub fn pid(&self) -> &Pid {
+        &self.entry.pid
+    }
+
+    /// The runtime that it lives on.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The oldest thing in the mailbox, once there is one.
+    pub async fn receive(&mut self) -> Received {
+        self.entry.mailbox.take().await
+    }
+
+    /// The oldest thing in the mailbox, if there is one.
+    pub fn try_receive(&mut self) -> Option<Received> {
+        self.entry.mailbox.try_take()
+    }
+
+    /// How many things wait in the mailbox.
+    pub fn waiting(&self) -> usize {
+        self.entry.mailbox.len()
+    }
+
+    /// How many messages were lost because the mailbox was full (`Overflow::DropNewest`).
+    pub fn dropped(&self) -> u64 {
+        self.entry.mailbox.dropped()
+    }
+
+    /// Sends `message`. It waits while the peer's outbox is full. As in Erlang, a receiver that does not
+    /// exist is no error; messages to one receiver arrive in the order in which they were sent.
+    ///
+    /// # Errors
+    /// When the node is not connected, or the message has more than 4 GiB in one place.
+    pub async fn send(&self, to: impl Into<Destination>, message: Term) -> Result<(), SendError> {
+        self.runtime.send(self.pid(), &to.into(), message).await
+    }
+
+    /// Registers this process under `name`.
+    ///
+    /// # Errors
+    /// When the name is taken.
+    pub fn register(&self, name: &Atom) -> Result<(), NameError> {
+        self.runtime.register(name, self.pid())
+    }
+
+    /// Sets whether exit signals become messages ([`Received::Exit`]), and returns what was set before.
+    pub fn trap_exit(&self, trap: bool) -> bool {
+        std::mem::replace(&mut self.entry.lock().trap_exit, trap)
+    }
+
+    /// Links this process to `other`: when one of them ends, the other gets an exit signal. If `other` is not
+    /// there, that signal comes at once (`noproc`, or `noconnection` if its node is not connected).
+    pub fn link(&self, other: &Pid) {
+        let fresh = self.entry.lock().links.insert(other.clone(), Link::Active);
+        if *other == self.entry.pid || fresh == Some(Link::Active) {
+            return;
+        }
+        self.runtime.link(&self.entry, other);
+    }
+
+    /// Ends the link to `other`: no exit signal from it arrives any more.
+    pub fn unlink(&self, other: &Pid) {
+        self.runtime.unlink(&self.entry, other);
+    }
+
+    /// Monitors a process or a name: a [`Received::Down`] comes when it ends, at once if it is not there.
+    pub fn monitor(&self, item: Item) -> Reference {
+        self.runtime.monitor(&self.entry, item)
+    }
+
+    /// Ends a monitor. A [`Received::Down`] that arrived before stays in the mailbox.
+    pub fn demonitor(&self, reference: &Reference) {
+        self.runtime.demonitor(&self.entry, reference);
+    }
+
+    /// A reference that was not made before.
+    pub fn new_reference(&self) -> Reference {
+        self.runtime.new_reference()
+    }
+
+    /// Asks `peer` to start `module:function(arguments)` and monitors what it starts. The reference is that of the
+    /// monitor: a [`Received::Down`] with it comes when that has ended, or was not started. Its output goes to the
+    /// process `user` of this node.
+    ///
+    /// # Errors
+    /// When the peer is not connected, or an argument cannot be sent.
+    pub async fn spawn_request(
+        &self,
+        peer: &NodeName,
+        module: &Atom,
+        function: &Atom,
+        arguments: Vec<Term>,
+    ) -> Result<Reference, SendError> {
+        self.runtime
+            .spawn_on(&self.entry, peer, module, function, arguments)
+            .await
+    }
+
+    /// Sends `other` an exit signal, as `exit/2` does.
+    pub fn exit(&self, other: &Pid, reason: Term) {
+        self.runtime.exit(self.pid(), other, reason);
+    }
+}
+
+impl Runtime {
+    /// Starts a process that runs `body`. It ends with what the future returns; when the future panics, with
+    /// `{panic, Text}`; when an exit signal ends it, at its next await.
+    ///
+    /// ```no_run
+    /// # use beamlink::runtime::{Received, Runtime, SpawnOptions};
+    /// # fn example(runtime: &Runtime) {
+    /// let pid = runtime.spawn(SpawnOptions::default(), async |mut process| {
+    ///     if let Received::Message(body) = process.receive().await {
+    ///         println!("{:?}", body.term());
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn spawn<B, F, E>(&self, options: SpawnOptions, body: B) -> Pid
+    where
+        B: FnOnce(Process) -> F,
+        F: Future<Output = E> + Send + 'static,
+        E: Into<Exit>,
+    {
+        let entry = self.prepare(options);
+        let future = body(Process {
+            entry: entry.clone(),
+            runtime: self.clone(),
+        });
+        let pid = entry.pid.clone();
+        self.run(entry, future);
+        pid
+    }
+
+    /// A process that is there, and does not run yet.
+    pub(super) fn prepare(&self, options: SpawnOptions) -> Arc<Entry> {
+        let entry = Arc::new(Entry::new(self.new_pid(), options.mailbox));
+        entry.lock().trap_exit = options.trap_exit;
+        self.add(&entry);
+        entry
+    }
+
+    /// Lets the process of `entry` run `future`.
+    pub(super) fn run<E: Into<Exit>>(
+        &self,
+        entry: Arc<Entry>,
+        future: impl Future<Output = E> + Send + 'static,
+    ) {
+        let runtime = self.clone();
+        tokio::spawn(async move {
+            let reason = until_its_end(&entry, future).await;
+            runtime.process_ended(&entry, reason).await;
+        });
+    }
+}
+
+/// Runs `future` until it ends, panics, or the process must end.
+async fn until_its_end<E: Into<Exit>>(entry: &Entry, future: impl Future<Output = E>) -> Term {
+    let mut future = Box::pin(future);
+    let caught =
+        poll_fn(
+            |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+                Ok(poll) => poll.map(|end| end.into().0),
+                Err(panic) => Poll::Ready(panic_reason(&*panic)),
+            },
+        );
+    tokio::select! {
+        biased;
+        () = entry.end.notified() => {
+            entry.lock().ending.take().unwrap_or_else(|| Term::atom("killed"))
+        }
+        reason = caught => reason,
+    }
+}
+
+/// What links and monitors of a process that panicked are told.
+fn panic_reason(panic: &(dyn std::any::Any + Send)) -> Term {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a value that is no text".to_owned());
+    Term::tuple([Term::atom("panic"), Term::from(text)])
+}

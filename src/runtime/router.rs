@@ -1,0 +1,262 @@
+//! The router: what a peer's signal means for our processes. It runs in the reader and never waits.
+
+use std::sync::Arc;
+
+use super::Runtime;
+use super::connection::Connection;
+use super::entry::Link;
+use super::message::{Body, Item, Received};
+use super::process::{Exit, SpawnOptions};
+use crate::dist::{Control, Payload, Spawn, Spawned, Target};
+use crate::term::{Atom, Pid, Reference, Term};
+
+/// A peer wants a process started here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpawnRequest {
+    /// Who asks.
+    pub from: Pid,
+    /// The process that wants the new one's output.
+    pub group_leader: Pid,
+    /// The module of the function that it is to run.
+    pub module: Atom,
+    /// The function.
+    pub function: Atom,
+    /// Its arguments.
+    pub arguments: Vec<Term>,
+}
+
+/// What runs when a peer spawns something here.
+pub trait SpawnService: Send + Sync {
+    /// Runs it to its end and says why it ended: for `erpc` the exit reason carries the result.
+    fn run(&self, request: &SpawnRequest) -> Exit;
+}
+
+/// Payloads up to this many bytes are copied out of the read buffer, so that a message which waits long does not
+/// keep 64 KiB alive, and the buffer can be filled again in place.
+const COPIED: usize = 4096;
+
+impl Runtime {
+    /// Acts on one signal of the peer at `connection`.
+    pub(super) fn route(
+        &self,
+        connection: &Arc<Connection>,
+        control: Control,
+        payload: Option<Payload>,
+    ) {
+        match control {
+            Control::Send { to } | Control::SendSender { to, .. } => {
+                self.message_for(Some(to), payload);
+            }
+            Control::RegSend { to, .. } => self.message_for(self.whereis(&to), payload),
+            Control::AltactSig {
+                to, exit: false, ..
+            } => {
+                let pid = match to {
+                    Target::Pid(pid) => Some(pid),
+                    Target::Name(name) => self.whereis(&name),
+                    Target::Alias(_) => None,
+                };
+                self.message_for(pid, payload);
+            }
+            Control::AltactSig {
+                from,
+                to,
+                exit: true,
+            } => {
+                if let Target::Pid(to) = to {
+                    let size = payload.as_ref().map_or(1, Payload::len);
+                    self.exit_requested(&from, &to, reason(payload), size);
+                }
+            }
+            // No process of this node has made an alias yet.
+            Control::AliasSend { .. } => {}
+            Control::Link { from, to } => self.link_from(connection, from, to),
+            Control::UnlinkId { id, from, to } => self.unlink_from(connection, id, from, to),
+            Control::UnlinkIdAck { id, from, to } => {
+                if let Some(entry) = self.entry(&to) {
+                    let mut state = entry.lock();
+                    if state.links.get(&from) == Some(&Link::Unlinking(id)) {
+                        state.links.remove(&from);
+                    }
+                }
+            }
+            Control::Exit { from, to, reason } => self.link_broken(&from, &to, reason),
+            Control::PayloadExit { from, to } => self.link_broken(&from, &to, reason(payload)),
+            Control::Exit2 { from, to, reason } => self.exit_requested(&from, &to, reason, 1),
+            Control::PayloadExit2 { from, to } => {
+                let size = payload.as_ref().map_or(1, Payload::len);
+                self.exit_requested(&from, &to, reason(payload), size);
+            }
+            Control::MonitorP {
+                from,
+                to,
+                reference,
+            } => {
+                self.monitor_from(connection, from, to, reference);
+            }
+            Control::DemonitorP { to, reference, .. } => {
+                if let Some(item) = self.item(to) {
+                    self.unwatch(&item, &reference);
+                }
+            }
+            Control::MonitorPExit {
+                to,
+                reference,
+                reason,
+                ..
+            } => {
+                self.monitor_fired(&to, &reference, reason);
+            }
+            Control::PayloadMonitorPExit { to, reference, .. } => {
+                self.monitor_fired(&to, &reference, reason(payload));
+            }
+            Control::SpawnRequest(request) => self.spawn_for(connection, request, payload),
+            Control::SpawnReply {
+                reference,
+                to,
+                result,
+                ..
+            } => {
+                if let Spawned::Error(error) = result {
+                    self.monitor_fired(&to, &reference, Term::Atom(error));
+                }
+            }
+            // Output of our processes goes nowhere, so its leader does not matter.
+            Control::GroupLeader { .. } => {}
+        }
+    }
+
+    fn message_for(&self, pid: Option<Pid>, payload: Option<Payload>) {
+        let entry = pid.and_then(|pid| self.entry(&pid));
+        if let (Some(entry), Some(payload)) = (entry, payload) {
+            let payload = payload.compact(COPIED);
+            let body = Body::Encoded(payload);
+            entry.deliver(body.size(), Received::Message(body));
+        }
+    }
+
+    /// How a peer names what is ours.
+    fn item(&self, target: Target) -> Option<Item> {
+        match target {
+            Target::Pid(pid) => Some(Item::Pid(pid)),
+            Target::Name(name) => Some(Item::Name(name, self.name().atom().clone())),
+            Target::Alias(_) => None,
+        }
+    }
+
+    fn link_from(&self, connection: &Arc<Connection>, from: Pid, to: Pid) {
+        let linked = self.entry(&to).is_some_and(|entry| {
+            entry.alive().is_some_and(|mut state| {
+                // While we wait for the acknowledgement of an unlink, this link was made before the peer
+                // read it, and is ended by it.
+                state.links.entry(from.clone()).or_insert(Link::Active);
+                true
+            })
+        });
+        if !linked {
+            let control = Control::PayloadExit { from: to, to: from };
+            connection.signal(&control, Some(&Term::atom("noproc")));
+        }
+    }
+
+    fn unlink_from(&self, connection: &Arc<Connection>, id: u64, from: Pid, to: Pid) {
+        if let Some(entry) = self.entry(&to) {
+            let mut state = entry.lock();
+            if state.links.get(&from) == Some(&Link::Active) {
+                state.links.remove(&from);
+            }
+        }
+        // Always, even when nothing was known of the link (PROTOCOL.md, C.3).
+        connection.signal(
+            &Control::UnlinkIdAck {
+                id,
+                from: to,
+                to: from,
+            },
+            None,
+        );
+    }
+
+    fn link_broken(&self, from: &Pid, to: &Pid, reason: Term) {
+        if let Some(entry) = self.entry(to) {
+            entry.link_broken(from, reason);
+        }
+    }
+
+    fn exit_requested(&self, from: &Pid, to: &Pid, reason: Term, size: usize) {
+        if let Some(entry) = self.entry(to) {
+            entry.exit_requested(from, reason, size);
+        }
+    }
+
+    fn monitor_fired(&self, to: &Pid, reference: &Reference, reason: Term) {
+        if let Some(entry) = self.entry(to) {
+            entry.monitor_fired(reference, reason);
+        }
+    }
+
+    /// Starts what a peer asks for. The reply goes out before the process can end.
+    fn spawn_for(&self, connection: &Arc<Connection>, asked: Spawn, payload: Option<Payload>) {
+        let reply = |result| Control::SpawnReply {
+            reference: asked.reference.clone(),
+            to: asked.from.clone(),
+            link: asked.link,
+            monitor: asked.monitor,
+            result,
+        };
+        let Some(service) = self.0.spawner.get().cloned() else {
+            return connection.signal(&reply(Spawned::Error(Atom::from_static("notsup"))), None);
+        };
+        let arguments = payload.and_then(|payload| payload.decode().ok());
+        let Some(Term::List(arguments)) = arguments else {
+            return connection.signal(&reply(Spawned::Error(Atom::from_static("badopt"))), None);
+        };
+        let entry = self.prepare(SpawnOptions::default());
+        {
+            let mut state = entry.lock();
+            if asked.link {
+                state.links.insert(asked.from.clone(), Link::Active);
+            }
+            if asked.monitor {
+                let watcher = (asked.from.clone(), Item::Pid(entry.pid.clone()));
+                state.watchers.insert(asked.reference.clone(), watcher);
+            }
+        }
+        connection.signal(&reply(Spawned::Pid(entry.pid.clone())), None);
+        let request = SpawnRequest {
+            from: asked.from,
+            group_leader: asked.group_leader,
+            module: asked.module,
+            function: asked.function,
+            arguments: arguments.into_vec(),
+        };
+        self.run(entry, async move { service.run(&request) });
+    }
+
+    fn monitor_from(
+        &self,
+        connection: &Arc<Connection>,
+        from: Pid,
+        to: Target,
+        reference: Reference,
+    ) {
+        let watched = self
+            .item(to.clone())
+            .is_some_and(|item| self.watch(&item, &from, &reference));
+        if !watched {
+            let control = Control::PayloadMonitorPExit {
+                from: to,
+                to: from,
+                reference,
+            };
+            connection.signal(&control, Some(&Term::atom("noproc")));
+        }
+    }
+}
+
+/// A reason that we cannot read is a reason all the same.
+fn reason(payload: Option<Payload>) -> Term {
+    payload
+        .and_then(|payload| payload.decode().ok())
+        .unwrap_or_else(|| Term::atom("undecodable_reason"))
+}

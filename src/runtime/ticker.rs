@@ -1,0 +1,39 @@
+//! Ticks and liveness: one timer for all connections.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::connection::DownReason;
+use super::{Core, Runtime};
+use crate::dist::Liveness;
+
+/// Starts the timer; it ends with the runtime.
+pub(super) fn start(runtime: &Runtime) {
+    let core: Weak<Core> = std::sync::Arc::downgrade(&runtime.0);
+    let period = (runtime.settings().net_ticktime / 16)
+        .clamp(Duration::from_millis(50), Duration::from_secs(1));
+    tokio::spawn(async move {
+        let mut timer = tokio::time::interval(period);
+        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            timer.tick().await;
+            let Some(core) = core.upgrade() else {
+                return;
+            };
+            Runtime(core).tick();
+        }
+    });
+}
+
+impl Runtime {
+    fn tick(&self) {
+        let now = self.uptime();
+        for connection in self.connections() {
+            match connection.liveness(now) {
+                Liveness::Quiet => {}
+                Liveness::TickDue => connection.tick(now),
+                Liveness::Dead => connection.close(DownReason::NetTickTimeout),
+            }
+        }
+    }
+}
