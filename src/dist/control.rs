@@ -451,11 +451,15 @@ fn altact(flags: i64, from: &Term, to: &Term, arguments: &[Term]) -> Option<Cont
 fn unlink_id(term: &Term) -> Option<u64> {
     match term {
         Term::Int(id) => u64::try_from(*id).ok().filter(|id| *id > 0),
+        Term::Big(id) => u64::try_from(id).ok(),
         _ => None,
     }
 }
 
 /// Flags may be of any size; those that we know are in the low bits.
 fn altact_flags(term: &Term) -> Option<i64> {
-    integer(term)
+    match term {
+        Term::Big(flags) => flags.iter_u64_digits().next().map(u64::cast_signed),
+        other => integer(other),
+    }
 }

@@ -314,7 +314,10 @@ pub fn encode_frame(
     let length = out.len() - start - 4;
     let written = written.and_then(|()| match u32::try_from(length) {
         Ok(length) => Ok(length),
-        Err(_) => Err(EncodeError),
+        Err(_) => Err(EncodeError {
+            what: "a signal",
+            length,
+        }),
     });
     match written {
         Ok(length) => {

@@ -1,6 +1,9 @@
 //! Atoms: names that compare by text and clone for the price of a reference count.
 
+use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The longest atom that a BEAM accepts, in Unicode code points.
@@ -12,6 +15,9 @@ pub enum AtomError {
     /// The text has more than 255 code points, which every BEAM refuses.
     #[error("an atom has at most {MAX_ATOM_CHARS} characters, this text has {0}")]
     TooLong(usize),
+    /// The bytes are no UTF-8.
+    #[error("an atom is UTF-8, and byte {0} is not")]
+    NotUtf8(usize),
 }
 
 /// An Erlang atom: at most 255 Unicode code points, ordered by them.
@@ -22,17 +28,60 @@ pub enum AtomError {
 /// assert_eq!(ok.as_str(), "ok");
 /// assert_eq!(ok, Atom::from_static("ok"));
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Atom(Arc<Box<str>>);
+#[derive(Clone)]
+pub struct Atom(Arc<Text>);
+
+struct Text {
+    /// The first eight bytes, so that most comparisons are one of integers.
+    prefix: u64,
+    text: Box<str>,
+}
+
+/// Atoms seen lately by this thread are not made anew. The table has a fixed size, so strangers cannot make it grow.
+const CACHE_SIZE: usize = 1024;
+
+thread_local! {
+    static CACHE: RefCell<Box<[Option<Atom>]>> =
+        RefCell::new(std::iter::repeat_with(|| None).take(CACHE_SIZE).collect());
+}
 
 impl Atom {
     /// Makes an atom of `text`.
+    ///
+    /// # Errors
+    /// [`AtomError::TooLong`].
     pub fn new(text: &str) -> Result<Atom, AtomError> {
+        Atom::from_utf8(text.as_bytes())
+    }
+
+    /// Makes an atom of UTF-8 bytes, without an allocation when this thread has seen it lately.
+    pub(crate) fn from_utf8(bytes: &[u8]) -> Result<Atom, AtomError> {
+        let slot = slot(bytes);
+        CACHE
+            .try_with(|cache| match cache.borrow_mut().get_mut(slot) {
+                Some(Some(atom)) if atom.as_str().as_bytes() == bytes => Ok(atom.clone()),
+                Some(place) => {
+                    let atom = Atom::fresh(bytes)?;
+                    *place = Some(atom.clone());
+                    Ok(atom)
+                }
+                None => Atom::fresh(bytes),
+            })
+            // The thread is ending, and its table is gone.
+            .unwrap_or_else(|_| Atom::fresh(bytes))
+    }
+
+    fn fresh(bytes: &[u8]) -> Result<Atom, AtomError> {
+        let text = std::str::from_utf8(bytes);
+        let text = text.map_err(|error| AtomError::NotUtf8(error.valid_up_to()))?;
         let chars = text.chars().count();
         if chars > MAX_ATOM_CHARS {
             return Err(AtomError::TooLong(chars));
         }
-        Ok(Atom(Arc::new(text.into())))
+        Ok(Atom(Arc::new(Text {
+            prefix: prefix(bytes),
+            text: text.into(),
+        })))
     }
 
     /// An atom that stands in the source code.
@@ -45,7 +94,58 @@ impl Atom {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.0.text
+    }
+}
+
+/// The first eight bytes as a number that sorts as they do.
+fn prefix(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk::<8>() {
+        Some(first) => u64::from_be_bytes(*first),
+        None => bytes.iter().enumerate().fold(0, |prefix, (at, byte)| {
+            prefix | u64::from(*byte) << (56 - 8 * at)
+        }),
+    }
+}
+
+/// Where in the cache an atom would stand.
+fn slot(bytes: &[u8]) -> usize {
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut hash = bytes.len() as u64;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        hash = (hash ^ u64::from_be_bytes(*word)).wrapping_mul(FACTOR);
+    }
+    hash = (hash ^ prefix(rest)).wrapping_mul(FACTOR);
+    (hash >> 54) as usize
+}
+
+impl PartialEq for Atom {
+    fn eq(&self, other: &Atom) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.0.prefix == other.0.prefix && self.0.text == other.0.text)
+    }
+}
+
+impl Eq for Atom {}
+
+impl Hash for Atom {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.text.hash(state);
+    }
+}
+
+impl Ord for Atom {
+    // UTF-8 sorts by code points.
+    fn cmp(&self, other: &Atom) -> Ordering {
+        let prefixes = self.0.prefix.cmp(&other.0.prefix);
+        prefixes.then_with(|| self.0.text.cmp(&other.0.text))
+    }
+}
+
+impl PartialOrd for Atom {
+    fn partial_cmp(&self, other: &Atom) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -1,5 +1,35 @@
-//! The External Term Format: terms, atoms, decode, encode, text.
+//! The External Term Format: terms, their bytes, their order and their text
+//! ("External Term Format" in the ERTS User's Guide).
+//!
+//! Terms come from strangers, so nothing here recurses over their depth: decoding, encoding, dropping, cloning,
+//! comparing, hashing and printing work on a list of their own, and a million levels need no more stack than one.
+
 mod atom;
+mod bits;
+mod build;
+mod decode;
+mod encode;
+mod error;
+mod id;
+mod map;
+mod number;
+mod order;
+mod seq;
+mod skip;
+#[cfg(test)]
+mod tests;
+mod text;
+mod value;
+
 pub use atom::{Atom, AtomError};
-mod lite;
-pub use lite::*;
+pub use bits::Bits;
+pub use decode::{Decoder, decode};
+pub use error::{DecodeError, EncodeError, Fault};
+pub use id::{Pid, Port, Reference};
+pub use map::Map;
+pub use num_bigint::BigInt;
+pub use number::Float;
+pub use seq::{ImproperList, List, Tuple};
+pub use skip::skip;
+pub use text::{ParseError, Text};
+pub use value::{Export, Opaque, Term};

@@ -1,0 +1,208 @@
+//! Terms into bytes.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use num_bigint::{BigInt, Sign};
+use smallvec::SmallVec;
+
+use super::{Atom, EncodeError, Term};
+
+pub(super) const VERSION: u8 = 131;
+pub(super) const NEW_FLOAT: u8 = 70;
+pub(super) const BIT_BINARY: u8 = 77;
+pub(super) const NEW_PID: u8 = 88;
+pub(super) const NEWER_REFERENCE: u8 = 90;
+pub(super) const SMALL_INTEGER: u8 = 97;
+pub(super) const INTEGER: u8 = 98;
+pub(super) const SMALL_TUPLE: u8 = 104;
+pub(super) const LARGE_TUPLE: u8 = 105;
+pub(super) const NIL: u8 = 106;
+pub(super) const LIST: u8 = 108;
+pub(super) const BINARY: u8 = 109;
+pub(super) const SMALL_BIG: u8 = 110;
+pub(super) const LARGE_BIG: u8 = 111;
+pub(super) const EXPORT: u8 = 113;
+pub(super) const MAP: u8 = 116;
+pub(super) const ATOM_UTF8: u8 = 118;
+pub(super) const SMALL_ATOM_UTF8: u8 = 119;
+pub(super) const V4_PORT: u8 = 120;
+
+impl Term {
+    /// The term with the version byte in front: what `binary_to_term/1` takes.
+    ///
+    /// # Errors
+    /// When something in it is longer than the format can count.
+    ///
+    /// ```
+    /// use beamlink::term::Term;
+    /// let bytes = Term::list([Term::from(-1), Term::from(2)]).to_external().unwrap();
+    /// assert_eq!(&bytes[..], [131, 108, 0, 0, 0, 2, 98, 255, 255, 255, 255, 97, 2, 106]);
+    /// ```
+    pub fn to_external(&self) -> Result<Bytes, EncodeError> {
+        let mut out = BytesMut::with_capacity(64);
+        out.put_u8(VERSION);
+        self.encode(&mut out)?;
+        Ok(out.freeze())
+    }
+
+    /// Adds the term to `out`, without the version byte.
+    ///
+    /// # Errors
+    /// When something in it is longer than the format can count; `out` then holds a part of it.
+    pub fn encode(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
+        let mut levels: SmallVec<[Level<'_>; 8]> = SmallVec::new();
+        if let Some(level) = put(self, out)? {
+            levels.push(level);
+        }
+        while let Some(level) = levels.last_mut() {
+            match level.parts.next() {
+                Some(part) => {
+                    if let Some(level) = put(part, out)? {
+                        levels.push(level);
+                    }
+                }
+                None => {
+                    if level.proper_list {
+                        out.put_u8(NIL);
+                    }
+                    levels.pop();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The parts of a container that are still to be written.
+struct Level<'a> {
+    parts: std::slice::Iter<'a, Term>,
+    proper_list: bool,
+}
+
+/// Writes a simple term, or the head of a container.
+fn put<'a>(term: &'a Term, out: &mut BytesMut) -> Result<Option<Level<'a>>, EncodeError> {
+    match term {
+        Term::Int(value) => put_integer(*value, out),
+        Term::Big(value) => put_big(value, out)?,
+        Term::Float(float) => {
+            out.put_u8(NEW_FLOAT);
+            out.put_f64(float.get());
+        }
+        Term::Atom(atom) => put_atom(atom, out),
+        Term::Ref(reference) => {
+            out.put_u8(NEWER_REFERENCE);
+            out.put_u16(reference.words().len() as u16);
+            put_atom(&reference.node, out);
+            out.put_u32(reference.creation);
+            for word in reference.words() {
+                out.put_u32(*word);
+            }
+        }
+        Term::Fun(opaque) | Term::Record(opaque) => out.put_slice(&opaque.0),
+        Term::Export(export) => {
+            out.put_u8(EXPORT);
+            put_atom(&export.module, out);
+            put_atom(&export.function, out);
+            out.put_slice(&[SMALL_INTEGER, export.arity]);
+        }
+        Term::Port(port) => {
+            out.put_u8(V4_PORT);
+            put_atom(&port.node, out);
+            out.put_u64(port.id);
+            out.put_u32(port.creation);
+        }
+        Term::Pid(pid) => {
+            out.put_u8(NEW_PID);
+            put_atom(&pid.node, out);
+            out.put_u32(pid.id);
+            out.put_u32(pid.serial);
+            out.put_u32(pid.creation);
+        }
+        Term::Binary(bytes) => {
+            put_head(BINARY, "a binary", bytes.len(), out)?;
+            out.put_slice(bytes);
+        }
+        Term::Bits(bits) => {
+            put_head(BIT_BINARY, "a bitstring", bits.bytes().len(), out)?;
+            out.put_u8(bits.bits_in_last());
+            out.put_slice(bits.bytes());
+        }
+        Term::List(list) if list.is_empty() => out.put_u8(NIL),
+        Term::Tuple(tuple) => {
+            match u8::try_from(tuple.len()) {
+                Ok(arity) => out.put_slice(&[SMALL_TUPLE, arity]),
+                Err(_) => put_head(LARGE_TUPLE, "a tuple", tuple.len(), out)?,
+            }
+            return Ok(Some(level(tuple, false)));
+        }
+        Term::List(list) => {
+            put_head(LIST, "a list", list.len(), out)?;
+            return Ok(Some(level(list, true)));
+        }
+        Term::Improper(list) => {
+            put_head(LIST, "a list", list.elements().len(), out)?;
+            return Ok(Some(level(list, false)));
+        }
+        Term::Map(map) => {
+            put_head(MAP, "a map", map.len(), out)?;
+            return Ok(Some(level(map.flat(), false)));
+        }
+    }
+    Ok(None)
+}
+
+fn level(parts: &[Term], proper_list: bool) -> Level<'_> {
+    Level {
+        parts: parts.iter(),
+        proper_list,
+    }
+}
+
+fn put_head(
+    tag: u8,
+    what: &'static str,
+    length: usize,
+    out: &mut BytesMut,
+) -> Result<(), EncodeError> {
+    let counted = u32::try_from(length).map_err(|_| EncodeError { what, length })?;
+    let [a, b, c, d] = counted.to_be_bytes();
+    out.put_slice(&[tag, a, b, c, d]);
+    Ok(())
+}
+
+fn put_integer(value: i64, out: &mut BytesMut) {
+    if let Ok(byte) = u8::try_from(value) {
+        out.put_slice(&[SMALL_INTEGER, byte]);
+    } else if let Ok(small) = i32::try_from(value) {
+        let [a, b, c, d] = small.to_be_bytes();
+        out.put_slice(&[INTEGER, a, b, c, d]);
+    } else {
+        let magnitude = value.unsigned_abs().to_le_bytes();
+        let length = 8 - value.unsigned_abs().leading_zeros() as usize / 8;
+        out.put_slice(&[SMALL_BIG, length as u8, u8::from(value < 0)]);
+        out.put_slice(&magnitude[..length]);
+    }
+}
+
+fn put_big(value: &BigInt, out: &mut BytesMut) -> Result<(), EncodeError> {
+    let (sign, magnitude) = value.to_bytes_le();
+    match u8::try_from(magnitude.len()) {
+        Ok(length) => out.put_slice(&[SMALL_BIG, length]),
+        Err(_) => put_head(LARGE_BIG, "an integer", magnitude.len(), out)?,
+    }
+    out.put_u8(u8::from(sign == Sign::Minus));
+    out.put_slice(&magnitude);
+    Ok(())
+}
+
+fn put_atom(atom: &Atom, out: &mut BytesMut) {
+    let text = atom.as_str().as_bytes();
+    match u8::try_from(text.len()) {
+        Ok(length) => out.put_slice(&[SMALL_ATOM_UTF8, length]),
+        Err(_) => {
+            out.put_u8(ATOM_UTF8);
+            // At most 255 characters of four bytes.
+            out.put_u16(text.len() as u16);
+        }
+    }
+    out.put_slice(text);
+}
