@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -100,13 +101,18 @@ impl Drop for Join {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that nobody has, below those that the kernel gives out, and never the same twice.
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + (std::process::id() % 10_000) as u16;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind(("0.0.0.0", port)).is_ok()
+            && UdpSocket::bind(("0.0.0.0", port)).is_ok()
+        {
+            return port;
+        }
+    }
 }
 
 fn alone(words: &[&str]) -> (Join, u16) {
@@ -221,9 +227,7 @@ fn garbage_on_the_distribution_port_is_a_few_lines_only() {
 
 #[test]
 fn a_flood_of_heartbeats_that_are_none_is_a_few_lines_only() {
-    let gossip = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
-    let port = gossip.local_addr().unwrap().port();
-    drop(gossip);
+    let port = free_port();
     let words = [
         "--if-addr",
         "127.0.0.1",
@@ -251,13 +255,17 @@ fn a_flood_of_heartbeats_that_are_none_is_a_few_lines_only() {
 
 #[test]
 fn closed_stdout_is_a_reason_to_leave() {
-    let port = free_port();
-    let peer = format!("zz_late@127.0.0.1={port}");
-    let words = ["--no-gossip", "--peer", &peer];
     let mut child = Command::new(env!("CARGO_BIN_EXE_beamlink"))
-        .args(["join", "--json", "--epmd", "none", "--name", "a@127.0.0.1"])
+        .args([
+            "join",
+            "--json",
+            "--no-gossip",
+            "--epmd",
+            "none",
+            "--name",
+            "a@127.0.0.1",
+        ])
         .args(["--dist-port", &free_port().to_string()])
-        .args(words)
         .env_clear()
         .env("BEAMLINK_COOKIE", "monster_cookie")
         .stdout(Stdio::piped())
