@@ -11,7 +11,7 @@ use crate::dist::Liveness;
 pub(super) fn start(runtime: &Runtime) {
     let core: Weak<Core> = std::sync::Arc::downgrade(&runtime.0);
     let period = (runtime.settings().net_ticktime / 16)
-        .clamp(Duration::from_millis(50), Duration::from_secs(1));
+        .clamp(Duration::from_millis(50), Duration::from_millis(250));
     tokio::spawn(async move {
         let mut timer = tokio::time::interval(period);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
