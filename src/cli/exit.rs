@@ -8,8 +8,12 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// It did what it was asked to do, or was told to leave.
     Done = 0,
+    /// The node could not start: a port, an address or a name cannot be had.
+    NotStarted = 1,
     /// The command line, the environment or a file holds something that cannot be used.
     Usage = 2,
+    /// There is no EPMD to register with.
+    EpmdDown = 11,
     /// `--timeout` passed.
     Timeout = 16,
 }

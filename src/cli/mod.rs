@@ -1,6 +1,7 @@
 //! The commands of the `beamlink` binary.
 
 mod exit;
+mod join;
 mod output;
 mod settings;
 mod tally;
@@ -45,7 +46,7 @@ pub(crate) fn run() -> ExitCode {
     let Command::Join(args) = Cli::parse().command;
     let exit = match Settings::resolve(&args.flags, &Surroundings::of_this_process()) {
         Ok(settings) if args.print_config => print_config(&settings),
-        Ok(settings) => unimplemented!("{settings:?}"),
+        Ok(settings) => join::run(settings),
         Err(error) => {
             eprintln!("beamlink: {error}");
             Exit::Usage

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use serde::Serialize;
 use tracing::Level;
@@ -11,79 +11,115 @@ use tracing_subscriber::EnvFilter;
 /// Something worth telling, with the fields of its JSON object.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(crate) enum Notice<'a> {
+pub(crate) enum Notice {
+    /// The node listens, is registered, and tells others of itself.
     Ready {
-        node: &'a str,
+        node: String,
         dist_port: u16,
     },
     Nodeup {
-        node: &'a str,
+        node: String,
+        hidden: bool,
     },
     Nodedown {
-        node: &'a str,
-        reason: &'a str,
-        message: String,
+        node: String,
+        hidden: bool,
+        reason: String,
     },
     Refused {
-        node: Option<&'a str>,
-        address: Option<SocketAddr>,
-        reason: &'a str,
-        message: String,
+        /// None: it did not come as far as a name.
+        node: Option<String>,
+        /// None: nowhere, or many.
+        address: Option<String>,
+        reason: &'static str,
+        /// None: one of those that were told before.
+        message: Option<String>,
+        count: u64,
     },
     HeartbeatRejected {
         /// None: many.
         source: Option<IpAddr>,
-        reason: &'a str,
+        reason: &'static str,
+        /// None: one of those that were told before.
+        message: Option<String>,
+        count: u64,
+    },
+    /// Our name sorts before that of `node`.
+    SortsBefore {
+        node: String,
         message: String,
+    },
+    /// So many notices could not be told.
+    Missed {
         count: u64,
     },
 }
 
-impl fmt::Display for Notice<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Notice {
+    fn level(&self) -> Level {
         match self {
-            Notice::Ready { node, dist_port } => {
-                write!(f, "ready: {node}, peers connect to port {dist_port}")
-            }
-            Notice::Nodeup { node } => write!(f, "up: {node}"),
-            Notice::Nodedown { node, message, .. } => write!(f, "down: {node}: {message}"),
-            Notice::Refused {
-                node,
-                address,
-                message,
-                ..
-            } => {
-                write!(f, "refused: {}", node.unwrap_or("unknown node"))?;
-                if let Some(address) = address {
-                    write!(f, " at {address}")?;
-                }
-                write!(f, ": {message}")
-            }
-            Notice::HeartbeatRejected {
-                source,
-                message,
-                count,
-                ..
-            } => {
-                match source {
-                    Some(source) => write!(f, "heartbeat from {source} rejected: {message}")?,
-                    None => write!(f, "heartbeats from many sources rejected: {message}")?,
-                }
-                match count {
-                    1 => Ok(()),
-                    count => write!(f, " ({count} more)"),
-                }
-            }
+            Notice::Ready { .. } | Notice::Nodeup { .. } | Notice::Nodedown { .. } => Level::INFO,
+            _ => Level::WARN,
         }
     }
 }
 
-impl Notice<'_> {
-    fn level(&self) -> Level {
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Notice::Ready { .. } | Notice::Nodeup { .. } => Level::INFO,
-            _ => Level::WARN,
+            Notice::Ready { node, dist_port } => {
+                write!(f, "ready: {node} takes connections on port {dist_port}")
+            }
+            Notice::Nodeup { node, hidden } => write!(f, "nodeup: {node}{}", hidden_mark(*hidden)),
+            Notice::Nodedown {
+                node,
+                hidden,
+                reason,
+            } => {
+                write!(f, "nodedown: {node}{}: {reason}", hidden_mark(*hidden))
+            }
+            Notice::Refused {
+                node,
+                address,
+                reason,
+                message,
+                count,
+            } => {
+                let node = node.as_deref().unwrap_or("a stranger");
+                let address = address.as_deref().unwrap_or("an unknown address");
+                write!(
+                    f,
+                    "no connection with {node} at {address}: {}",
+                    told(message, reason, *count)
+                )
+            }
+            Notice::HeartbeatRejected {
+                source,
+                reason,
+                message,
+                count,
+            } => {
+                let source = source.map_or_else(|| "many sources".to_owned(), |ip| ip.to_string());
+                write!(
+                    f,
+                    "heartbeat rejected from {source}: {}",
+                    told(message, reason, *count)
+                )
+            }
+            Notice::SortsBefore { message, .. } => f.write_str(message),
+            Notice::Missed { count } => write!(f, "{count} events came too fast to be told"),
         }
+    }
+}
+
+fn hidden_mark(hidden: bool) -> &'static str {
+    if hidden { " (hidden)" } else { "" }
+}
+
+fn told(message: &Option<String>, reason: &str, count: u64) -> String {
+    match message {
+        Some(message) => message.clone(),
+        None => format!("{reason}, {count} more"),
     }
 }
 
@@ -98,7 +134,7 @@ impl Output {
     ///
     /// # Errors
     /// Stdout is closed or full: whoever wanted the events is gone.
-    pub(crate) fn tell(self, notice: &Notice<'_>) -> io::Result<()> {
+    pub(crate) fn tell(self, notice: &Notice) -> io::Result<()> {
         match notice.level() {
             Level::WARN => tracing::warn!("{notice}"),
             _ => tracing::info!("{notice}"),

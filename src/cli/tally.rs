@@ -41,27 +41,21 @@ impl<R: Copy + Eq + std::hash::Hash> Tally<R> {
         }
     }
 
-    /// Counts one. `Some` when it is to be told at once.
-    pub(crate) fn note(&mut self, source: IpAddr, reason: R, now: Instant) -> Option<Count<R>> {
-        let own = (Some(source), reason);
+    /// True when this one is to be told at once; else it is counted.
+    pub(crate) fn note(&mut self, source: Option<IpAddr>, reason: R, now: Instant) -> bool {
+        let own = (source, reason);
         let room = self.windows.len() < PAIRS || self.windows.contains_key(&own);
         let key = if room { own } else { (None, reason) };
         if let Some(window) = self.windows.get_mut(&key) {
             window.count += 1;
-            return None;
+            return false;
         }
-        self.windows.insert(
-            key,
-            Window {
-                opened: now,
-                count: 0,
-            },
-        );
-        Some(Count {
-            source: key.0,
-            reason,
-            count: 1,
-        })
+        let window = Window {
+            opened: now,
+            count: 0,
+        };
+        self.windows.insert(key, window);
+        true
     }
 
     /// What has been counted in the windows that are over; a quiet one is forgotten.
@@ -100,36 +94,30 @@ mod tests {
 
     use super::*;
 
-    fn ip(n: u32) -> IpAddr {
-        IpAddr::V4(n.into())
+    fn ip(n: u32) -> Option<IpAddr> {
+        Some(IpAddr::V4(n.into()))
     }
 
     #[test]
     fn the_first_at_once_then_a_count_every_ten_seconds() {
         let (mut tally, start) = (Tally::new(), Instant::now());
-        let first = Count {
-            source: Some(ip(1)),
-            reason: 'a',
-            count: 1,
-        };
-        assert_eq!(tally.note(ip(1), 'a', start), Some(first.clone()));
+        assert!(tally.note(ip(1), 'a', start));
         for _ in 0..1000 {
-            assert_eq!(tally.note(ip(1), 'a', start + PERIOD / 2), None);
+            assert!(!tally.note(ip(1), 'a', start + PERIOD / 2));
         }
-        assert!(tally.note(ip(1), 'b', start + PERIOD / 2).is_some());
-        assert!(tally.note(ip(2), 'a', start + PERIOD / 2).is_some());
+        assert!(tally.note(ip(1), 'b', start + PERIOD / 2));
+        assert!(tally.note(ip(2), 'a', start + PERIOD / 2));
         assert_eq!(tally.due(start + PERIOD / 2), []);
         assert_eq!(tally.next_due(), Some(start + PERIOD));
-        assert_eq!(
-            tally.due(start + PERIOD),
-            [Count {
-                count: 1000,
-                ..first.clone()
-            }]
-        );
+        let more = Count {
+            source: ip(1),
+            reason: 'a',
+            count: 1000,
+        };
+        assert_eq!(tally.due(start + PERIOD), [more]);
         assert_eq!(tally.due(start + 2 * PERIOD), []);
         assert_eq!(tally.next_due(), None);
-        assert_eq!(tally.note(ip(1), 'a', start + 2 * PERIOD), Some(first));
+        assert!(tally.note(ip(1), 'a', start + 2 * PERIOD));
     }
 
     proptest! {
@@ -143,8 +131,8 @@ mod tests {
             for (source, milliseconds) in &sources {
                 at += Duration::from_millis(*milliseconds);
                 tally.due(at).into_iter().for_each(|count| say(count.count));
-                if let Some(count) = tally.note(ip(*source), (), at) {
-                    say(count.count);
+                if tally.note(ip(*source), (), at) {
+                    say(1);
                 }
             }
             tally.due(at + PERIOD).into_iter().for_each(|count| say(count.count));

@@ -6,6 +6,7 @@
 //! that this user starts later.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use beamlink::{Cookie, GossipSecret};
@@ -120,7 +121,7 @@ fn read(path: &Path, access: Access) -> Result<(Zeroizing<Vec<u8>>, bool), Secre
     if !attributes.is_file() {
         return Err(SecretFileError::NotRegular(path.into()));
     }
-    let mode = mode(&attributes);
+    let mode = attributes.mode() & 0o7777;
     let open = mode & 0o077 != 0;
     if open && access == Access::OwnerOnly {
         return Err(SecretFileError::NotOwnerOnly {
@@ -132,17 +133,7 @@ fn read(path: &Path, access: Access) -> Result<(Zeroizing<Vec<u8>>, bool), Secre
     Ok((Zeroizing::new(bytes), open))
 }
 
-#[cfg(unix)]
-fn mode(attributes: &std::fs::Metadata) -> u32 {
-    std::os::unix::fs::MetadataExt::mode(attributes) & 0o7777
-}
-
-#[cfg(not(unix))]
-fn mode(_: &std::fs::Metadata) -> u32 {
-    0
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

@@ -16,11 +16,12 @@ mod table;
 mod tests;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::Duration;
 
-use beamlink::{Cookie, GossipSecret, NodeName};
+use beamlink::gossip::Gossip;
+use beamlink::{Cookie, NodeName, epmd};
 use serde::Serialize;
 
 pub(crate) use error::SettingsError;
@@ -36,13 +37,14 @@ pub(crate) struct Settings {
     pub(crate) hidden: bool,
     pub(crate) net_ticktime: Duration,
     /// None: neither send heartbeats nor listen for them.
-    pub(crate) gossip: Option<GossipSettings>,
+    pub(crate) gossip: Option<Gossip>,
     pub(crate) peers: Vec<Peer>,
     pub(crate) epmd: EpmdMode,
     pub(crate) epmd_port: u16,
     /// None: any that is free.
     pub(crate) dist_port: Option<u16>,
-    pub(crate) dist_addr: IpAddr,
+    /// None: all.
+    pub(crate) dist_addr: Option<IpAddr>,
     pub(crate) exit_when: Option<usize>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) json: bool,
@@ -51,18 +53,6 @@ pub(crate) struct Settings {
     pub(crate) report: Report,
     /// What a person should know although it stops nothing.
     pub(crate) warnings: Vec<String>,
-}
-
-/// libcluster's settings under their own names.
-#[derive(Debug)]
-pub(crate) struct GossipSettings {
-    pub(crate) port: u16,
-    pub(crate) if_addr: Ipv4Addr,
-    pub(crate) multicast_if: Option<Ipv4Addr>,
-    pub(crate) multicast_addr: Ipv4Addr,
-    pub(crate) multicast_ttl: u8,
-    pub(crate) broadcast_only: bool,
-    pub(crate) secret: Option<GossipSecret>,
 }
 
 /// A peer named by hand, `name@host` or `name@host=port`.
@@ -95,6 +85,17 @@ pub(crate) enum EpmdMode {
     None,
 }
 
+impl From<EpmdMode> for epmd::EpmdMode {
+    fn from(mode: EpmdMode) -> epmd::EpmdMode {
+        match mode {
+            EpmdMode::Auto => epmd::EpmdMode::Auto,
+            EpmdMode::External => epmd::EpmdMode::External,
+            EpmdMode::Embedded => epmd::EpmdMode::Embedded,
+            EpmdMode::None => epmd::EpmdMode::None,
+        }
+    }
+}
+
 impl Settings {
     /// Finds every setting's effective value.
     ///
@@ -112,7 +113,7 @@ impl Settings {
             from.with_default(&table::NET_TICKTIME, resolve::parsed::<NonZeroU16>)?;
         let gossip = match from.with_default(&table::NO_GOSSIP, resolve::switch)? {
             true => None,
-            false => Some(GossipSettings::resolve(&mut from)?),
+            false => Some(from.gossip()?),
         };
         let epmd = from.with_default(&table::EPMD, resolve::epmd_mode)?;
         let epmd_port = from.with_default(&table::EPMD_PORT, resolve::port)?;
@@ -123,7 +124,7 @@ impl Settings {
                 origin: from.origin(&table::EPMD),
             });
         }
-        let dist_addr = from.with_default(&table::DIST_ADDR, resolve::parsed)?;
+        let dist_addr = from.optional(&table::DIST_ADDR, resolve::parsed)?;
         let exit_when = from
             .optional(&table::EXIT_WHEN, resolve::parsed)?
             .map(NonZeroUsize::get);
@@ -151,20 +152,6 @@ impl Settings {
             log,
             report: from.report,
             warnings: from.warnings,
-        })
-    }
-}
-
-impl GossipSettings {
-    fn resolve(from: &mut resolve::Resolver<'_>) -> Result<GossipSettings, SettingsError> {
-        Ok(GossipSettings {
-            port: from.with_default(&table::GOSSIP_PORT, resolve::port)?,
-            if_addr: from.with_default(&table::IF_ADDR, resolve::parsed)?,
-            multicast_if: from.optional(&table::MULTICAST_IF, resolve::parsed)?,
-            multicast_addr: from.with_default(&table::MULTICAST_ADDR, resolve::parsed)?,
-            multicast_ttl: from.with_default(&table::MULTICAST_TTL, resolve::parsed)?,
-            broadcast_only: from.with_default(&table::BROADCAST_ONLY, resolve::switch)?,
-            secret: from.gossip_secret()?,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use beamlink::gossip::Gossip;
 use beamlink::{Cookie, GossipSecret, NodeName};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
@@ -176,7 +177,19 @@ impl<'a> Resolver<'a> {
         Ok(cookie)
     }
 
-    pub(super) fn gossip_secret(&mut self) -> Result<Option<GossipSecret>, SettingsError> {
+    pub(super) fn gossip(&mut self) -> Result<Gossip, SettingsError> {
+        Ok(Gossip {
+            port: self.with_default(&table::GOSSIP_PORT, port)?,
+            if_addr: self.with_default(&table::IF_ADDR, parsed)?,
+            multicast_if: self.optional(&table::MULTICAST_IF, parsed)?,
+            multicast_addr: self.with_default(&table::MULTICAST_ADDR, parsed)?,
+            multicast_ttl: self.with_default(&table::MULTICAST_TTL, parsed)?,
+            broadcast_only: self.with_default(&table::BROADCAST_ONLY, switch)?,
+            secret: self.gossip_secret()?,
+        })
+    }
+
+    fn gossip_secret(&mut self) -> Result<Option<GossipSecret>, SettingsError> {
         let (secret, origin) = match self.secret_or_file(&table::SECRET, &table::SECRET_FILE)? {
             Some(Given::Text(text, origin)) => (GossipSecret::new(text.as_bytes()), origin),
             Some(Given::File(path, origin)) => {

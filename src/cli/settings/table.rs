@@ -258,10 +258,10 @@ pub(super) const DIST_ADDR: Setting = Setting {
     flag: "dist-addr",
     shape: Shape::Value("ADDR"),
     env: &["BEAMLINK_DIST_ADDR"],
-    default: Some("0.0.0.0"),
+    default: None,
     expects: "an IP address",
     heading: REACH,
-    help: "Address on which peers connect to us",
+    help: "Address on which peers connect to us [default: all of this host]",
 };
 
 pub(super) const EXIT_WHEN: Setting = Setting {

@@ -1,6 +1,8 @@
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use beamlink::GossipSecret;
 use clap::Parser;
 use serde_json::json;
 

@@ -1,5 +1,7 @@
 //! The built command from outside: statuses, and what goes to stdout and to stderr.
 
+mod join;
+
 use std::process::{Command, Output};
 
 /// `beamlink` with these words and variables and no others.

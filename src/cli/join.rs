@@ -1,0 +1,302 @@
+//! `beamlink join`: a node that stays in the cluster until it is told to leave.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use beamlink::Node;
+use beamlink::cluster::{Event, Refusal, RefusalKind};
+use beamlink::gossip::VerdictKind;
+use beamlink::node::StartError;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::exit::Exit;
+use super::output::{Notice, Output, start_log};
+use super::settings::Settings;
+use super::tally::{Count, Tally};
+
+/// Runs a node as `settings` say, to its end.
+pub(crate) fn run(settings: Settings) -> Exit {
+    start_log(&settings.log);
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return not_started(&error, Exit::NotStarted),
+    };
+    let exit = runtime.block_on(join(settings));
+    // A look-up that the resolver does not answer must not hold up the leaving.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn join(settings: Settings) -> Exit {
+    let deadline = settings.timeout.map(|timeout| Instant::now() + timeout);
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return not_started(&error, Exit::NotStarted),
+    };
+    let node = tokio::select! {
+        started = start(&settings) => match started {
+            Ok(node) => node,
+            Err(error) => return not_started(&error, status(&error)),
+        },
+        name = signals.next() => return left_on(name),
+        () = until(deadline) => return timed_out(),
+    };
+    let mut watch = Watch {
+        node: &node,
+        output: Output {
+            json: settings.json,
+        },
+        wanted: settings.exit_when,
+        tally: Tally::new(),
+    };
+    let exit = tokio::select! {
+        told = watch.run() => match told {
+            Ok(()) => Exit::Done,
+            Err(error) => {
+                tracing::warn!("stdout takes no more events ({error}): leaving");
+                Exit::Done
+            }
+        },
+        name = signals.next() => left_on(name),
+        () = until(deadline) => timed_out(),
+    };
+    node.stop().await;
+    exit
+}
+
+async fn start(settings: &Settings) -> Result<Node, StartError> {
+    let mut builder = Node::builder(settings.name.as_str())
+        .cookie(settings.cookie.clone())
+        .epmd(settings.epmd.into())
+        .epmd_port(settings.epmd_port)
+        .dist_port(settings.dist_port.unwrap_or(0))
+        .hidden(settings.hidden)
+        .net_ticktime(settings.net_ticktime);
+    if let Some(gossip) = &settings.gossip {
+        builder = builder.gossip(gossip.clone());
+    }
+    if let Some(address) = settings.dist_addr {
+        builder = builder.dist_address(address);
+    }
+    for peer in &settings.peers {
+        builder = match peer.port {
+            Some(port) => builder.peer_at(peer.node.clone(), port),
+            None => builder.peer(peer.node.clone()),
+        };
+    }
+    builder.start().await
+}
+
+fn status(error: &StartError) -> Exit {
+    match error {
+        StartError::Name(_) | StartError::NoCookie | StartError::NoPort => Exit::Usage,
+        StartError::Epmd(_) => Exit::EpmdDown,
+        StartError::Listen { .. } | StartError::Gossip(_) => Exit::NotStarted,
+    }
+}
+
+fn not_started(error: &dyn std::error::Error, exit: Exit) -> Exit {
+    tracing::error!("not started: {error}");
+    exit
+}
+
+fn left_on(signal: &str) -> Exit {
+    tracing::info!("{signal}: leaving");
+    Exit::Done
+}
+
+fn timed_out() -> Exit {
+    tracing::error!("--timeout is over: leaving");
+    Exit::Timeout
+}
+
+/// Tells what happens, until enough peers are up or nobody listens.
+struct Watch<'a> {
+    node: &'a Node,
+    output: Output,
+    wanted: Option<usize>,
+    tally: Tally<Reason>,
+}
+
+/// What strangers can cause, and so is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Reason {
+    Heartbeat(VerdictKind),
+    Connection(RefusalKind),
+}
+
+impl Watch<'_> {
+    async fn run(&mut self) -> io::Result<()> {
+        let mut events = self.node.events();
+        self.output.tell(&Notice::Ready {
+            node: self.node.name().to_string(),
+            dist_port: self.node.dist_port(),
+        })?;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.event(event)?,
+                    None => return Ok(()),
+                },
+                () = until(self.tally.next_due()) => self.counted()?,
+            }
+            if self
+                .wanted
+                .is_some_and(|wanted| self.node.nodes().len() >= wanted)
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) -> io::Result<()> {
+        let message = event.to_string();
+        let notice = match event {
+            Event::Up { node, hidden, .. } => Notice::Nodeup {
+                node: node.to_string(),
+                hidden,
+            },
+            Event::Down {
+                node,
+                hidden,
+                reason,
+            } => Notice::Nodedown {
+                node: node.to_string(),
+                hidden,
+                reason: reason.to_string(),
+            },
+            Event::Refused { node, refusal } => refused(Some(node.to_string()), &refusal),
+            Event::SortsBefore { node } => Notice::SortsBefore {
+                node: node.to_string(),
+                message,
+            },
+            Event::Missed { count } => Notice::Missed { count },
+            Event::Stranger { refusal } => {
+                let source = refusal.address.map(|address| address.ip());
+                if !self.is_news(source, Reason::Connection(refusal.kind)) {
+                    return Ok(());
+                }
+                refused(None, &refusal)
+            }
+            Event::HeartbeatRejected { from, verdict } => {
+                if !self.is_news(Some(from.ip()), Reason::Heartbeat(verdict.kind())) {
+                    return Ok(());
+                }
+                Notice::HeartbeatRejected {
+                    source: Some(from.ip()),
+                    reason: verdict.kind().as_str(),
+                    message: Some(verdict.to_string()),
+                    count: 1,
+                }
+            }
+            _ => {
+                tracing::info!("{message}");
+                return Ok(());
+            }
+        };
+        self.output.tell(&notice)
+    }
+
+    fn is_news(&mut self, source: Option<IpAddr>, reason: Reason) -> bool {
+        self.tally.note(source, reason, Instant::now())
+    }
+
+    /// Tells how much more of the same there was.
+    fn counted(&mut self) -> io::Result<()> {
+        for Count {
+            source,
+            reason,
+            count,
+        } in self.tally.due(Instant::now())
+        {
+            let notice = match reason {
+                Reason::Heartbeat(kind) => {
+                    let reason = kind.as_str();
+                    Notice::HeartbeatRejected {
+                        source,
+                        reason,
+                        message: None,
+                        count,
+                    }
+                }
+                Reason::Connection(kind) => Notice::Refused {
+                    node: None,
+                    address: source.map(|source| source.to_string()),
+                    reason: code(kind),
+                    message: None,
+                    count,
+                },
+            };
+            self.output.tell(&notice)?;
+        }
+        Ok(())
+    }
+}
+
+fn refused(node: Option<String>, refusal: &Refusal) -> Notice {
+    let message = match refusal.detail.is_empty() {
+        true => refusal.kind.to_string(),
+        false => refusal.detail.clone(),
+    };
+    Notice::Refused {
+        node,
+        address: refusal.address.map(|address| address.to_string()),
+        reason: code(refusal.kind),
+        message: Some(message),
+        count: 1,
+    }
+}
+
+/// A refusal's class for programs.
+fn code(kind: RefusalKind) -> &'static str {
+    match kind {
+        RefusalKind::Unresolvable => "host_not_resolved",
+        RefusalKind::EpmdUnreachable => "epmd_down",
+        RefusalKind::NameUnknown => "name_unknown",
+        RefusalKind::PortClosed => "port_closed",
+        RefusalKind::Silent => "silent",
+        RefusalKind::Closed => "closed",
+        RefusalKind::AlreadyConnected => "already_connected",
+        RefusalKind::Cookie => "cookie_mismatch",
+        RefusalKind::Flags => "flags_missing",
+        RefusalKind::NotAllowed => "not_allowed",
+        RefusalKind::NameForm => "name_form",
+        RefusalKind::NameTaken => "name_taken",
+        RefusalKind::Garbage => "not_a_node",
+        _ => "other",
+    }
+}
+
+/// The signals on which we leave.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The name of the one that came.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}
