@@ -229,9 +229,12 @@ impl Membership {
         for line in [Line::Sure, Line::Again, Line::Stranger] {
             while let Some((node, next)) = self.due_now(now, line) {
                 match next {
-                    Next::Lapse => {
+                    Next::Lapse | Next::StepAside => {
                         if let Some(record) = self.records.get_mut(&node) {
-                            record.lapse();
+                            match next {
+                                Next::Lapse => record.lapse(),
+                                _ => record.step_aside(),
+                            }
                         }
                         self.settle(&node);
                     }
@@ -267,7 +270,7 @@ impl Membership {
             let (at, node) = self.due[line as usize].first()?;
             let (_, next) = self.records.get(node)?.next(&self.config)?;
             match next {
-                Next::Lapse | Next::Forget => Some(*at),
+                Next::Lapse | Next::Forget | Next::StepAside => Some(*at),
                 Next::Dial | Next::Look if !self.has_slot(line) => None,
                 _ if line == Line::Stranger => Some(self.stranger_dials.ready_at().max(*at)),
                 _ => Some(*at),
@@ -387,7 +390,7 @@ impl Membership {
         let record = self.records.get(node).filter(|_| *at <= now)?;
         let (_, next) = record.next(&self.config)?;
         let next = match next {
-            Next::Dial if record.overdue(now, &self.config) => Next::Lapse,
+            Next::Dial if record.missed(now) => Next::StepAside,
             next => next,
         };
         Some((node.clone(), next))
