@@ -114,9 +114,10 @@ impl Membership {
         self.settle(node);
     }
 
-    /// The connected peer `by` lists `node` among its visible nodes (`erlang:nodes/0`). To be told again
-    /// at least each half [`expiry`](MembershipConfig::expiry). What a peer says that is not connected
-    /// (any more) is ignored.
+    /// The connected peer `by` lists `node` among its visible nodes (`erlang:nodes/0`). It is dialled when
+    /// that is told again after its grace, so peers are to be asked every few seconds, and at least once in
+    /// half an [`expiry`](MembershipConfig::expiry). What a peer says that is not connected (any more) is
+    /// ignored.
     pub fn known(&mut self, now: Duration, node: &NodeName, by: &NodeName) {
         let told_by_peer = self.is_up(by);
         if *node == self.own || !told_by_peer || !self.admit(now, node, Standing::Trusted, None) {
@@ -195,7 +196,8 @@ impl Membership {
         self.trim(now);
     }
 
-    /// The look-up for `node` has found it registered. It is dialled when its grace has passed.
+    /// The look-up for `node` has found it registered. It is dialled when look-ups have found it for its
+    /// whole grace.
     pub fn found(&mut self, now: Duration, node: &NodeName) {
         if !self.end_errand(node) {
             return;
