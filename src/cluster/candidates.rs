@@ -178,6 +178,11 @@ mod tests {
         assert_eq!(some.room(Stranger, far, later), Room::InsteadOf(node(1)));
 
         some.reseat(&node(1), Some(&seat(Stranger, 8, "10.0.0.1")), None);
+        let lost = seat(Trusted, 12, "");
+        some.reseat(&node(0), Some(&seat(Trusted, 0, "")), Some(&lost));
+        some.reseat(&node(3), None, Some(&seat(Trusted, 15, "")));
+        assert_eq!(some.room(Trusted, None, later), Room::Full);
+        some.reseat(&node(3), Some(&seat(Trusted, 15, "")), None);
         assert_eq!(some.room(Stranger, far, now), Room::Free);
     }
 

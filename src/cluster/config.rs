@@ -13,10 +13,10 @@ pub struct MembershipConfig {
     /// first heartbeat, and one that boots must not be met before its Swarm runs (3 s).
     pub grace: Duration,
     /// Dials that the grace would release together are spread evenly over this time, so that many nodes
-    /// that hear one heartbeat do not all dial its sender at once (1 s).
+    /// that hear one heartbeat do not all dial its sender at once (1 s, and no more than that).
     pub spread: Duration,
     /// A node that was neither heard, nor known to a peer, nor found for so long counts as unseen. Four of
-    /// libcluster's longest intervals (20 s). The driver must tell what peers know more often than that.
+    /// libcluster's longest intervals (20 s).
     pub expiry: Duration,
     /// After the loss of a node, the shortest time to our next dial of it (10 s).
     pub guard: Duration,

@@ -114,9 +114,10 @@ impl Membership {
         self.settle(node);
     }
 
-    /// The connected peer `by` lists `node` among its visible nodes (`erlang:nodes/0`). To be told again
-    /// at least each half [`expiry`](MembershipConfig::expiry). What a peer says that is not connected
-    /// (any more) is ignored.
+    /// The connected peer `by` lists `node` among its visible nodes (`erlang:nodes/0`). It is dialled when
+    /// that is told again after its grace, so peers are to be asked every few seconds, and at least once in
+    /// half an [`expiry`](MembershipConfig::expiry). What a peer says that is not connected (any more) is
+    /// ignored.
     pub fn known(&mut self, now: Duration, node: &NodeName, by: &NodeName) {
         let told_by_peer = self.is_up(by);
         if *node == self.own || !told_by_peer || !self.admit(now, node, Standing::Trusted, None) {
@@ -195,7 +196,8 @@ impl Membership {
         self.trim(now);
     }
 
-    /// The look-up for `node` has found it registered. It is dialled when its grace has passed.
+    /// The look-up for `node` has found it registered. It is dialled when look-ups have found it for its
+    /// whole grace.
     pub fn found(&mut self, now: Duration, node: &NodeName) {
         if !self.end_errand(node) {
             return;
@@ -229,9 +231,12 @@ impl Membership {
         for line in [Line::Sure, Line::Again, Line::Stranger] {
             while let Some((node, next)) = self.due_now(now, line) {
                 match next {
-                    Next::Lapse => {
+                    Next::Lapse | Next::StepAside => {
                         if let Some(record) = self.records.get_mut(&node) {
-                            record.lapse();
+                            match next {
+                                Next::Lapse => record.lapse(),
+                                _ => record.step_aside(),
+                            }
                         }
                         self.settle(&node);
                     }
@@ -267,7 +272,7 @@ impl Membership {
             let (at, node) = self.due[line as usize].first()?;
             let (_, next) = self.records.get(node)?.next(&self.config)?;
             match next {
-                Next::Lapse | Next::Forget => Some(*at),
+                Next::Lapse | Next::Forget | Next::StepAside => Some(*at),
                 Next::Dial | Next::Look if !self.has_slot(line) => None,
                 _ if line == Line::Stranger => Some(self.stranger_dials.ready_at().max(*at)),
                 _ => Some(*at),
@@ -387,7 +392,7 @@ impl Membership {
         let record = self.records.get(node).filter(|_| *at <= now)?;
         let (_, next) = record.next(&self.config)?;
         let next = match next {
-            Next::Dial if record.overdue(now, &self.config) => Next::Lapse,
+            Next::Dial if record.missed(now) => Next::StepAside,
             next => next,
         };
         Some((node.clone(), next))

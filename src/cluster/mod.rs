@@ -7,12 +7,14 @@
 //!
 //! # Whom it dials
 //! A node is dialled when it has been *seen* for the whole [`grace`](MembershipConfig::grace), 3 s, and has
-//! not dialled us by then. libcluster nodes dial us on our heartbeat, and a guest that is there before a
-//! node's Swarm has started is taken into its ring. Seen means one of
-//! - *heard*: its heartbeat came, and came again after the grace, for one alone is easily forged;
+//! not dialled us by then, and only within a second of the last sign of it: libcluster nodes dial us on our
+//! heartbeat, a guest that is there before a node's Swarm has started is taken into its ring, and a
+//! node that was seen a while ago may have crashed and be booting again. A sign is one of
+//! - *heard*: its heartbeat. One alone, which is easily forged, never makes us dial;
 //! - *known*: a connected peer lists it (a guest is not meshed by `global`, so it dials everyone itself);
-//! - *found*: its EPMD knows it. Nodes given by hand are looked for in this way, and so are visible nodes
-//!   that were connected within the last hour, because no BEAM dials again by itself.
+//! - *found*: its EPMD knows it. Nodes given by hand that are not heard are looked up in this way, and so
+//!   are visible nodes that were connected within the last hour, because no BEAM dials again by itself.
+//!   Look-ups follow each other by a second while the grace lasts.
 //!
 //! The one exception: a node given by hand is dialled at once, the first time.
 //! A loss, or a dial that finds nobody, ends what was seen, and the grace begins again.
@@ -24,10 +26,12 @@
 //! - Inbound connections are the peer's own decision and always taken. What makes libcluster peers dial is
 //!   our heartbeat: a driver that keeps silent until [`quiet_until`](Membership::quiet_until) gives them, in
 //!   any 10 s, no cause for more than one `nodeup`, nor for more than three events in all.
-//!   *Not* guaranteed: what a peer's own code dials, and restarts of our own process, which no memory
-//!   survives (see [`quiet_start`](MembershipConfig::quiet_start)).
-//! - Attempts at one node are 1 s apart or more; 30 s where each is an error line in a log (cookie,
-//!   flags, name form, not allowed, name taken), and for strangers who were not where they said.
+//!   *Not* guaranteed: what a peer's own code dials; a heartbeat that is on its way in the moment of a loss;
+//!   restarts of our own process, which no memory survives (see
+//!   [`quiet_start`](MembershipConfig::quiet_start)).
+//! - After a failed attempt the next comes 1 s later or more; 30 s where each is an error line in a log (cookie,
+//!   flags, name form, not allowed, name taken, no Erlang there), and for strangers who were not where they
+//!   said, for as long as they are remembered.
 //! - At most 8 dials are under way. Strangers are dialled at most 4 times a second, and share fewer than
 //!   half of the 8, as do those that failed before: a node with neither flaw always finds a free one
 //!   soon.

@@ -10,6 +10,9 @@ use super::candidates::{Seat, Standing};
 use super::config::MembershipConfig;
 use super::event::{Direction, DownReason, Refusal, RefusalKind};
 
+/// For how long a sign of life is good for a dial: no BEAM crashes and is back in less.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// What is to be done about a node when its time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -17,6 +20,8 @@ pub(super) enum Next {
     Look,
     /// It was not seen for too long: from now on it counts as unseen.
     Lapse,
+    /// Its turn to be dialled has come, and its last sign of life is not of this moment any more.
+    StepAside,
     Forget,
 }
 
@@ -33,8 +38,12 @@ pub(super) enum Line {
 struct Seen {
     since: Duration,
     last: Duration,
-    /// From when on it may be dialled. Set once, so that later signs do not send it to the end of the line.
+    /// From when on it may be dialled: its place in the line.
     ready: Option<Duration>,
+    /// The place that it missed, because its last sign had grown old.
+    turn: Option<Duration>,
+    /// By look-ups alone.
+    looked: bool,
 }
 
 #[derive(Debug)]
@@ -127,27 +136,28 @@ impl Record {
         if self.link.is_some() || self.errand.is_some() {
             return None;
         }
-        let free = self.not_before.max(config.quiet_start);
+        let free = self.free_at(config);
         if self.named && !self.tried {
             return Some((free, Next::Dial));
         }
-        if let Some(seen) = &self.seen {
-            let lapse = seen.last.saturating_add(config.expiry);
-            return match seen.ready.map(|ready| ready.max(free)) {
-                Some(at) if at <= lapse => Some((at, Next::Dial)),
-                _ => Some((lapse, Next::Lapse)),
-            };
+        let looked_for = self.named || (self.sought && free <= self.keep_until);
+        match &self.seen {
+            Some(Seen {
+                ready: Some(ready), ..
+            }) => Some((*ready, Next::Dial)),
+            Some(seen) if looked_for && seen.looked => {
+                let grace_ends = seen.since.saturating_add(config.grace);
+                let soon = seen.last.saturating_add(MOMENT);
+                Some((grace_ends.min(soon).max(free), Next::Look))
+            }
+            Some(seen) => Some((seen.last.saturating_add(config.expiry), Next::Lapse)),
+            None if looked_for => Some((free, Next::Look)),
+            None => Some((free.max(self.keep_until), Next::Forget)),
         }
-        if self.named || (self.sought && free <= self.keep_until) {
-            return Some((free, Next::Look));
-        }
-        Some((free.max(self.keep_until), Next::Forget))
     }
 
-    /// Whether a dial that waited in its line has been overtaken by the silence of its node.
-    pub(super) fn overdue(&self, now: Duration, config: &MembershipConfig) -> bool {
-        let seen = self.seen.as_ref();
-        seen.is_some_and(|seen| now > seen.last.saturating_add(config.expiry))
+    fn free_at(&self, config: &MembershipConfig) -> Duration {
+        self.not_before.max(config.quiet_start)
     }
 
     /// Its place among the candidates, if it needs one.
@@ -167,35 +177,67 @@ impl Record {
         })
     }
 
-    /// A sign of life. A heartbeat can be forged, so one heard node is ready only when it is heard again
-    /// after its grace; where a peer or EPMD stands for the node, the grace is enough.
+    /// A sign of life. It makes the node ready when it comes after its grace and its backoff, and only for a
+    /// moment: a node that was seen a while ago may have crashed since, and be booting again. EPMD knows
+    /// a node from the start of its boot, so being `found` counts only after being found shortly before.
     pub(super) fn sight(
         &mut self,
         now: Duration,
-        vouched: bool,
+        found: bool,
         config: &MembershipConfig,
         rng: &mut impl Rng,
     ) {
-        if self.overdue(now, config) {
-            self.lapse();
+        let gap = match found {
+            true => config.grace.saturating_add(MOMENT).min(config.expiry),
+            false => config.expiry,
+        };
+        let broken = |seen: &Seen| now > seen.last.saturating_add(gap);
+        match &self.seen {
+            Some(seen) if found && !seen.looked => return,
+            Some(seen) if broken(seen) => self.seen = None,
+            _ => {}
         }
+        let free = self.free_at(config);
         self.touched = now;
         let seen = self.seen.get_or_insert(Seen {
             since: now,
             last: now,
             ready: None,
+            turn: None,
+            looked: found,
         });
         seen.last = now;
-        let grace_ends = seen.since.saturating_add(config.grace);
-        if seen.ready.is_none() && (vouched || now >= grace_ends) {
-            let spread = rng.random_range(Duration::ZERO..=config.spread);
-            seen.ready = Some(grace_ends.max(now).saturating_add(spread));
+        seen.looked &= found;
+        if seen.ready.is_none() && now >= seen.since.saturating_add(config.grace).max(free) {
+            let spread = rng.random_range(Duration::ZERO..=config.spread.min(MOMENT));
+            let turn = seen.turn.take();
+            seen.ready = turn.or_else(|| now.checked_add(spread));
         }
     }
 
+    /// A connected peer lists it. What waited as a stranger is spread anew: all who ask the same peer hear
+    /// of it at the same time.
     pub(super) fn vouch(&mut self, now: Duration, config: &MembershipConfig, rng: &mut impl Rng) {
-        self.sight(now, true, config, rng);
+        if !self.trusted()
+            && let Some(seen) = &mut self.seen
+        {
+            (seen.ready, seen.turn) = (None, None);
+        }
+        self.sight(now, false, config, rng);
         self.vouched = true;
+    }
+
+    /// Whether it is ready, but its last sign of life is not of this moment any more.
+    pub(super) fn missed(&self, now: Duration) -> bool {
+        let missed = |seen: &Seen| seen.ready.is_some() && now > seen.last.saturating_add(MOMENT);
+        self.seen.as_ref().is_some_and(missed)
+    }
+
+    /// It missed its turn: with its next sign of life it has it back.
+    pub(super) fn step_aside(&mut self) {
+        if let Some(seen) = &mut self.seen {
+            seen.turn = seen.ready.take();
+        }
     }
 
     pub(super) fn lapse(&mut self) {
@@ -226,10 +268,13 @@ impl Record {
         if quiet != self.quiet {
             self.pace_anew(quiet, config);
         }
-        self.not_before = now.saturating_add(self.backoff.next_delay(rng));
+        let wait = self.backoff.next_delay(rng);
+        // An errand may fail after a link came and went meanwhile: the guard stands.
+        self.not_before = self.not_before.max(now.saturating_add(wait));
         self.doubted = kind.nobody_there();
-        if self.doubted {
-            self.seen = None;
+        match &mut self.seen {
+            Some(seen) if !self.doubted => (seen.ready, seen.turn) = (None, None),
+            seen => *seen = None,
         }
     }
 
