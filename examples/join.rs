@@ -1,7 +1,8 @@
 //! Joins a cluster and prints what happens in it until it is told to stop.
 //!
-//! `cargo run --example join -- zz_maint_example@$(hostname -s) my_cookie`
+//! `cargo run --example join -- zz_maint_example@$(hostname -s) COOKIE [PEER…]`
 
+use beamlink::gossip::Gossip;
 use beamlink::{Cookie, Node};
 
 #[tokio::main]
@@ -10,12 +11,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (Some(name), Some(cookie)) = (arguments.next(), arguments.next()) else {
         return Err("give a node name and the cookie of the cluster".into());
     };
-    let node = Node::builder(&name)
-        .epmd_port(24500)
-        .peer("a@127.0.0.1".parse()?)
+    let mut builder = Node::builder(&name)
         .cookie(Cookie::new(cookie))
-        .start()
-        .await?;
+        .gossip(Gossip::default());
+    for peer in arguments {
+        builder = builder.peer(peer.parse()?);
+    }
+    let node = builder.start().await?;
+    println!("{} is up", node.name());
     let mut events = node.events();
     loop {
         tokio::select! {

@@ -1,19 +1,16 @@
 //! `beamlink join`: a node that stays in the cluster until it is told to leave.
 
 use std::io;
-use std::net::IpAddr;
 use std::time::Instant;
 
 use beamlink::Node;
 use beamlink::cluster::{Event, Refusal, RefusalKind};
-use beamlink::gossip::VerdictKind;
 use beamlink::node::StartError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::Exit;
 use super::output::{Notice, Output, start_log};
 use super::settings::Settings;
-use super::tally::{Count, Tally};
 
 /// Runs a node as `settings` say, to its end.
 pub(crate) fn run(settings: Settings) -> Exit {
@@ -45,13 +42,12 @@ async fn join(settings: Settings) -> Exit {
         name = signals.next() => return left_on(name),
         () = until(deadline) => return timed_out(),
     };
-    let mut watch = Watch {
+    let watch = Watch {
         node: &node,
         output: Output {
             json: settings.json,
         },
         wanted: settings.exit_when,
-        tally: Tally::new(),
     };
     let exit = tokio::select! {
         told = watch.run() => match told {
@@ -119,30 +115,19 @@ struct Watch<'a> {
     node: &'a Node,
     output: Output,
     wanted: Option<usize>,
-    tally: Tally<Reason>,
-}
-
-/// What strangers can cause, and so is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Reason {
-    Heartbeat(VerdictKind),
-    Connection(RefusalKind),
 }
 
 impl Watch<'_> {
-    async fn run(&mut self) -> io::Result<()> {
+    async fn run(&self) -> io::Result<()> {
         let mut events = self.node.events();
         self.output.tell(&Notice::Ready {
             node: self.node.name().to_string(),
             dist_port: self.node.dist_port(),
         })?;
         loop {
-            tokio::select! {
-                event = events.recv() => match event {
-                    Some(event) => self.event(event)?,
-                    None => return Ok(()),
-                },
-                () = until(self.tally.next_due()) => self.counted()?,
+            match events.recv().await {
+                Some(event) => self.tell(event)?,
+                None => return Ok(()),
             }
             if self
                 .wanted
@@ -153,7 +138,7 @@ impl Watch<'_> {
         }
     }
 
-    fn event(&mut self, event: Event) -> io::Result<()> {
+    fn tell(&self, event: Event) -> io::Result<()> {
         let message = event.to_string();
         let notice = match event {
             Event::Up { node, hidden, .. } => Notice::Nodeup {
@@ -169,30 +154,35 @@ impl Watch<'_> {
                 hidden,
                 reason: reason.to_string(),
             },
-            Event::Refused { node, refusal } => refused(Some(node.to_string()), &refusal),
+            Event::Refused { node, refusal } => refused(node.to_string(), &refusal),
             Event::SortsBefore { node } => Notice::SortsBefore {
                 node: node.to_string(),
                 message,
             },
             Event::Missed { count } => Notice::Missed { count },
-            Event::Stranger { refusal } => {
-                let source = refusal.address.map(|address| address.ip());
-                if !self.is_news(source, Reason::Connection(refusal.kind)) {
-                    return Ok(());
-                }
-                refused(None, &refusal)
-            }
-            Event::HeartbeatRejected { from, verdict } => {
-                if !self.is_news(Some(from.ip()), Reason::Heartbeat(verdict.kind())) {
-                    return Ok(());
-                }
-                Notice::HeartbeatRejected {
-                    source: Some(from.ip()),
-                    reason: verdict.kind().as_str(),
-                    message: Some(verdict.to_string()),
-                    count: 1,
-                }
-            }
+            Event::Stranger {
+                address,
+                kind,
+                detail,
+                count,
+            } => Notice::Refused {
+                node: None,
+                address: address.map(|address| address.to_string()),
+                reason: code(kind),
+                message: detail,
+                count,
+            },
+            Event::HeartbeatRejected {
+                address,
+                kind,
+                detail,
+                count,
+            } => Notice::HeartbeatRejected {
+                source: address,
+                reason: kind.as_str(),
+                message: detail,
+                count,
+            },
             _ => {
                 tracing::info!("{message}");
                 return Ok(());
@@ -200,50 +190,15 @@ impl Watch<'_> {
         };
         self.output.tell(&notice)
     }
-
-    fn is_news(&mut self, source: Option<IpAddr>, reason: Reason) -> bool {
-        self.tally.note(source, reason, Instant::now())
-    }
-
-    /// Tells how much more of the same there was.
-    fn counted(&mut self) -> io::Result<()> {
-        for Count {
-            source,
-            reason,
-            count,
-        } in self.tally.due(Instant::now())
-        {
-            let notice = match reason {
-                Reason::Heartbeat(kind) => {
-                    let reason = kind.as_str();
-                    Notice::HeartbeatRejected {
-                        source,
-                        reason,
-                        message: None,
-                        count,
-                    }
-                }
-                Reason::Connection(kind) => Notice::Refused {
-                    node: None,
-                    address: source.map(|source| source.to_string()),
-                    reason: code(kind),
-                    message: None,
-                    count,
-                },
-            };
-            self.output.tell(&notice)?;
-        }
-        Ok(())
-    }
 }
 
-fn refused(node: Option<String>, refusal: &Refusal) -> Notice {
+fn refused(node: String, refusal: &Refusal) -> Notice {
     let message = match refusal.detail.is_empty() {
         true => refusal.kind.to_string(),
         false => refusal.detail.clone(),
     };
     Notice::Refused {
-        node,
+        node: Some(node),
         address: refusal.address.map(|address| address.to_string()),
         reason: code(refusal.kind),
         message: Some(message),

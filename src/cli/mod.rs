@@ -4,7 +4,6 @@ mod exit;
 mod join;
 mod output;
 mod settings;
-mod tally;
 
 use std::io::Write;
 use std::process::ExitCode;

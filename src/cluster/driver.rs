@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +14,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Action, Direction, Event, Membership, MembershipConfig, Refusal, Shared, mesh};
+use super::tally::Tally;
+use super::{
+    Action, Direction, Event, Membership, MembershipConfig, Refusal, RefusalKind, Shared, mesh,
+};
 use crate::NodeName;
 use crate::epmd::EpmdMode;
-use crate::gossip::{Codec, Gossip, GossipSocket, Heard, Received, Schedule, Verdict};
+use crate::gossip::{Codec, Gossip, GossipSocket, Heard, Received, Schedule, Verdict, VerdictKind};
 use crate::runtime::{PeerAddress, PeerEvent, Runtime};
 
 /// How often interfaces are looked at anew.
@@ -51,6 +55,33 @@ pub(crate) struct Driver {
     named: Vec<NodeName>,
     started: Instant,
     work: JoinSet<Outcome>,
+    tally: Tally<Nuisance>,
+}
+
+/// What strangers can cause, and so is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Nuisance {
+    Heartbeat(VerdictKind),
+    Connection(RefusalKind),
+}
+
+impl Nuisance {
+    fn event(self, address: Option<IpAddr>, detail: Option<String>, count: u64) -> Event {
+        match self {
+            Nuisance::Heartbeat(kind) => Event::HeartbeatRejected {
+                address,
+                kind,
+                detail,
+                count,
+            },
+            Nuisance::Connection(kind) => Event::Stranger {
+                address,
+                kind,
+                detail,
+                count,
+            },
+        }
+    }
 }
 
 struct Heartbeats {
@@ -89,6 +120,7 @@ impl Driver {
             epmd_mode: settings.epmd_mode,
             started,
             work: JoinSet::new(),
+            tally: Tally::new(),
         }
     }
 
@@ -111,6 +143,7 @@ impl Driver {
             self.obey();
             let wakeup = self.membership.next_wakeup().map(|at| self.started + at);
             let due = self.heartbeat_due();
+            let counted = self.tally.next_due().map(Instant::from_std);
             tokio::select! {
                 _ = ended.changed() => return,
                 Some(event) = peers.recv() => self.peer_event(event),
@@ -122,6 +155,7 @@ impl Driver {
                 received = heard(self.gossip.as_ref()) => self.heard(received),
                 () = until(due) => self.heartbeat().await,
                 () = until(wakeup) => {}
+                () = until(counted) => self.tell_counted(),
                 _ = refresh.tick() => self.look_at_interfaces(),
                 _ = mesh.tick() => self.ask_someone(),
             }
@@ -191,7 +225,10 @@ impl Driver {
                 let refusal = Refusal::from(&failure);
                 match &failure.peer {
                     Some(peer) => self.membership.refused(now, peer, refusal),
-                    None => self.shared.tell(Event::Stranger { refusal }),
+                    None => {
+                        let nuisance = Nuisance::Connection(refusal.kind);
+                        self.nuisance(failure.address.ip(), nuisance, || refusal.detail);
+                    }
                 }
             }
         }
@@ -247,14 +284,34 @@ impl Driver {
             Ok(received) => received,
             Err(error) => return tracing::debug!(%error, "the gossip socket has an error to tell"),
         };
-        let first = gossip
+        gossip
             .heard
             .note(from.ip(), &verdict, Instant::now().into_std());
         match verdict {
             Verdict::Heartbeat(node) => self.membership.heard(now, &node, from),
             Verdict::OwnEcho => {}
-            verdict if first => self.shared.tell(Event::HeartbeatRejected { from, verdict }),
-            _ => {}
+            verdict => {
+                let nuisance = Nuisance::Heartbeat(verdict.kind());
+                self.nuisance(from.ip(), nuisance, || verdict.to_string());
+            }
+        }
+    }
+
+    /// Tells of what anybody can cause at will: the first at once, the others by their number.
+    fn nuisance(&mut self, from: IpAddr, nuisance: Nuisance, detail: impl FnOnce() -> String) {
+        if self
+            .tally
+            .note(Some(from), nuisance, Instant::now().into_std())
+        {
+            self.shared
+                .tell(nuisance.event(Some(from), Some(detail()), 1));
+        }
+    }
+
+    fn tell_counted(&mut self) {
+        for counted in self.tally.due(Instant::now().into_std()) {
+            let event = counted.reason.event(counted.source, None, counted.count);
+            self.shared.tell(event);
         }
     }
 

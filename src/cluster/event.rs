@@ -1,9 +1,9 @@
 //! What goes out of the membership: orders for the driver, events for users, and the reasons in both.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use crate::gossip::Verdict;
+use crate::gossip::VerdictKind;
 use crate::name::NodeName;
 
 /// An order to the driver. Each is answered exactly once, whatever becomes of it:
@@ -64,17 +64,28 @@ pub enum Event {
         /// The node with the higher name.
         node: NodeName,
     },
-    /// Someone connected to us who did not come as far as a name.
+    /// Someone connected to us who did not come as far as a name. Of one address and kind the first is told at once,
+    /// and how many more there were every ten seconds.
     Stranger {
-        /// Why he was refused, and where he is.
-        refusal: Refusal,
+        /// Where he is; `None` for many addresses together.
+        address: Option<IpAddr>,
+        /// Why he was refused.
+        kind: RefusalKind,
+        /// What exactly, in words; `None` when more of the same are counted.
+        detail: Option<String>,
+        /// How many.
+        count: u64,
     },
-    /// A datagram on the gossip port that is no heartbeat for us. Told once for each source address and kind.
+    /// A datagram on the gossip port that is no heartbeat for us. Told as strangers are.
     HeartbeatRejected {
-        /// Where it came from.
-        from: SocketAddr,
+        /// Where it came from; `None` for many addresses together.
+        address: Option<IpAddr>,
         /// What it is.
-        verdict: Verdict,
+        kind: VerdictKind,
+        /// What exactly, in words; `None` when more of the same are counted.
+        detail: Option<String>,
+        /// How many.
+        count: u64,
     },
     /// The receiver of events was too slow, and this many were lost to it.
     Missed {
@@ -96,12 +107,45 @@ impl fmt::Display for Event {
                 f,
                 "our name sorts before that of {node}: where the lowest name becomes coordinator, as in ExESDB, that would be us; choose a name that sorts last"
             ),
-            Event::Stranger { refusal } => write!(f, "a stranger was refused: {refusal}"),
-            Event::HeartbeatRejected { from, verdict } => write!(f, "{from}: {verdict}"),
+            Event::Stranger {
+                address,
+                kind,
+                detail,
+                count,
+            } => {
+                f.write_str("a stranger was refused: ")?;
+                write_counted(f, *address, detail.as_deref(), &kind, *count)
+            }
+            Event::HeartbeatRejected {
+                address,
+                kind,
+                detail,
+                count,
+            } => {
+                f.write_str("no heartbeat for us: ")?;
+                write_counted(f, *address, detail.as_deref(), &kind.as_str(), *count)
+            }
             Event::Missed { count } => {
                 write!(f, "{count} events were lost: the receiver is too slow")
             }
         }
+    }
+}
+
+fn write_counted(
+    f: &mut fmt::Formatter<'_>,
+    address: Option<IpAddr>,
+    detail: Option<&str>,
+    kind: &dyn fmt::Display,
+    count: u64,
+) -> fmt::Result {
+    match detail {
+        Some(detail) => f.write_str(detail)?,
+        None => write!(f, "{kind}, {count} more")?,
+    }
+    match address {
+        Some(address) => write!(f, " ({address})"),
+        None => f.write_str(" (many addresses)"),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::runtime::Runtime;
 use crate::term::Atom;
 
 /// How often the peers are asked.
-pub(super) const INTERVAL: Duration = Duration::from_secs(5);
+pub(super) const INTERVAL: Duration = Duration::from_secs(3);
 /// For how long an answer is waited for.
 const LIMIT: Duration = Duration::from_secs(5);
 

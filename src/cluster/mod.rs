@@ -53,6 +53,7 @@ mod pace;
 mod record;
 mod shared;
 mod snapshot;
+mod tally;
 #[cfg(test)]
 mod tests;
 

@@ -147,6 +147,7 @@ impl Onlooker {
                     assert!(*node > super::node("own") && self.up.contains(node));
                     self.told_order.insert(node.clone());
                 }
+                other => panic!("the membership does not tell {other:?}"),
             }
         }
         self.checked = bench.events.len();
