@@ -6,6 +6,8 @@ mod flags;
 mod frame;
 mod handshake;
 mod liveness;
+#[cfg(test)]
+mod tests;
 
 pub use control::{Control, ControlError, Spawn, Spawned, Target};
 pub use flags::Flags;
