@@ -37,7 +37,9 @@ pub enum GossipError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The network is down, or no route leads there.
-    #[error("no network leads to {0} now; multicast_if or if_addr can name the interface to use")]
+    #[error(
+        "no network leads to {0} now: if_addr (for a group also multicast_if) can name the interface to use"
+    )]
     NoRoute(SocketAddrV4),
     /// The system forbids it.
     #[error("the system forbids sending to {0}: look at its firewall")]
@@ -243,7 +245,7 @@ impl GossipSocket {
             notices.extend(self.describe(destination));
         }
         if self.joins_group() {
-            self.join_as_libcluster();
+            self.speak_on_multicast_if();
             notices.extend(self.leave_gone(&interfaces, &mut known));
             notices.extend(self.join_new(&interfaces, &mut known));
         }
@@ -284,18 +286,23 @@ impl GossipSocket {
         SockRef::from(self.ear.as_ref().unwrap_or(&self.speaker))
     }
 
-    /// libcluster's own choice of interface comes first, since Linux lets a socket join on 20 interfaces only
-    /// (net.ipv4.igmp_max_memberships). Failures show in [`GossipSocket::join_new`].
+    /// Speaks and listens where libcluster does, before [`GossipSocket::refresh`] adds interfaces and tells what failed:
+    /// Linux lets a socket join on 20 interfaces only (net.ipv4.igmp_max_memberships), so this one comes first.
     fn join_as_libcluster(&self) {
         if !self.joins_group() {
             return;
         }
-        if let Some(address) = self.settings.multicast_if {
-            let _ = SockRef::from(&self.speaker).set_multicast_if_v4(&address);
-        }
+        self.speak_on_multicast_if();
         let interface = self.confined_to().unwrap_or(Ipv4Addr::UNSPECIFIED);
         let group = self.settings.multicast_addr;
         let _ = self.hearing().join_multicast_v4(&group, &interface);
+    }
+
+    /// Without that interface there is nothing to speak on: [`GossipSocket::join_new`] tells.
+    fn speak_on_multicast_if(&self) {
+        if let Some(address) = self.settings.multicast_if {
+            let _ = SockRef::from(&self.speaker).set_multicast_if_v4(&address);
+        }
     }
 
     fn leave_gone(&self, interfaces: &Interfaces, known: &mut Known) -> Vec<Notice> {
