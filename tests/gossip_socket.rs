@@ -52,6 +52,24 @@ impl Host {
             host.ip("link set cable up");
             host.ip("route add default dev cable");
         }
+        self.wait_until_heard_by(other);
+        other.wait_until_heard_by(self);
+    }
+
+    /// Linux drops what is sent in the first moments after a link came up.
+    fn wait_until_heard_by(&self, other: &Host) {
+        other.enter();
+        let ear = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 9)).unwrap();
+        ear.set_read_timeout(Some(Duration::from_millis(20)))
+            .unwrap();
+        self.enter();
+        let mouth = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        mouth.set_broadcast(true).unwrap();
+        let heard = (0..500).any(|_| {
+            mouth.send_to(b"hello", (SUBNET, 9)).unwrap();
+            ear.recv(&mut [0; 5]).is_ok()
+        });
+        assert!(heard, "the cable carries nothing");
     }
 
     fn member(&self, name: &str, settings: &Gossip) -> Member {
