@@ -116,8 +116,8 @@ impl Member {
         }
     }
 
-    async fn send(&self) -> Result<(), SendError> {
-        self.socket.send(&self.codec.encode([7; 16])).await
+    fn send(&self) -> Result<(), SendError> {
+        self.socket.send(&self.codec.encode([7; 16]))
     }
 
     async fn next(&self) -> Received {
@@ -143,7 +143,7 @@ impl Member {
 
     /// Sends one heartbeat, which comes back here as an echo and arrives there once.
     async fn reaches(&self, other: &Member) -> IpAddr {
-        self.send().await.unwrap();
+        self.send().unwrap();
         assert_eq!(self.next().await.verdict, Verdict::OwnEcho);
         let received = other.next().await;
         assert_eq!(received.verdict, Verdict::Heartbeat(self.node.clone()));
@@ -172,6 +172,29 @@ fn members_share_the_port_of_one_host() {
             assert_eq!(one.reaches(&two).await, Ipv4Addr::LOCALHOST);
             assert_eq!(two.reaches(&one).await, Ipv4Addr::LOCALHOST);
         }
+    });
+}
+
+#[test]
+fn heartbeats_that_come_fast_are_all_heard() {
+    block_on(async {
+        let local = settings([127, 255, 255, 255].into()).port(0);
+        let one = Member::open("one@host", &local);
+        let two = Member::open("two@host", &local.port(one.socket.port()));
+        let send = async {
+            for _ in 0..400 {
+                one.send().unwrap();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let hear = async {
+            for _ in 0..400 {
+                let verdict = two.next().await.verdict;
+                assert_eq!(verdict, Verdict::Heartbeat(one.node.clone()));
+            }
+        };
+        tokio::join!(send, hear);
+        assert!(two.hears_nothing().await);
     });
 }
 
@@ -206,7 +229,7 @@ fn a_beam_shares_the_port_hears_and_is_heard() {
         };
         let mut lines = BufReader::new(erl.stdout.take().unwrap()).lines();
         assert_eq!(lines.next().unwrap().unwrap(), "ready");
-        one.send().await.unwrap();
+        one.send().unwrap();
         assert_eq!(lines.next().unwrap().unwrap(), "#{node => one@host}");
         assert_eq!(one.next().await.verdict, Verdict::OwnEcho);
         let beam = Verdict::Heartbeat("beam@host".parse().unwrap());
@@ -307,7 +330,7 @@ fn a_network_that_comes_late_and_goes_is_followed() {
             let a = left.member("a@left", &settings(GROUP));
             let b = right.member("b@right", &settings(GROUP).multicast_if(RIGHT));
             let no_route = SendError::NoRoute("239.255.0.1:45892".parse().unwrap());
-            assert_eq!(a.send().await, Err(no_route.clone()));
+            assert_eq!(a.send(), Err(no_route.clone()));
             assert_eq!(a.notices(&left), [Notice::Joined(Ipv4Addr::LOCALHOST)]);
             assert_eq!(b.notices(&right), [Notice::NoSuchInterface(RIGHT)]);
             for _ in 0..3 {
@@ -324,7 +347,7 @@ fn a_network_that_comes_late_and_goes_is_followed() {
                 let gone = [Notice::Left(RIGHT), Notice::NoSuchInterface(RIGHT)];
                 assert_eq!(b.notices(&right), gone);
                 assert_eq!(b.notices(&right), []);
-                assert_eq!(a.send().await, Err(no_route.clone()));
+                assert_eq!(a.send(), Err(no_route.clone()));
             }
         },
     );
