@@ -46,7 +46,7 @@ pub enum SendError {
     },
 }
 
-/// What [`GossipSocket::refresh`] has to tell, once for each change.
+/// What [`GossipSocket::refresh`](super::GossipSocket::refresh) has to tell, once for each change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// Heartbeats to the group are now heard on the interface with this address.
