@@ -7,6 +7,8 @@
 
 mod body;
 mod heard;
+mod notice;
+mod pace;
 mod packet;
 mod schedule;
 mod settings;
@@ -16,7 +18,8 @@ mod tests;
 
 pub use body::{Malformed, NameFault};
 pub use heard::{Heard, Source, Tally};
+pub use notice::{GossipError, Notice, SendError};
 pub use packet::{Codec, MAX_PACKET, Verdict, VerdictKind};
 pub use schedule::{MAX_PAUSE, Schedule, Turn};
-pub use settings::{Destination, Gossip};
-pub use socket::{GossipError, GossipSocket, Notice, Received, SendError};
+pub use settings::Gossip;
+pub use socket::{GossipSocket, Received};

@@ -122,7 +122,7 @@ fn is_broadcast_of(to: Ipv4Addr, interface: &Ifv4Addr) -> bool {
 
 /// What kind of address heartbeats are sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
+pub(crate) enum Destination {
     /// A multicast group, 224.0.0.0 to 239.255.255.255.
     Multicast,
     /// 255.255.255.255: the networks the routing table picks for it, usually the default route's.

@@ -1,119 +1,18 @@
 //! Owns the UDP sockets of the Gossip strategy: opened as libcluster opens its own, so that both share the port.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::{Mutex, PoisonError};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use if_addrs::{IfAddr, Ifv4Addr};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
-use tokio::net::UdpSocket;
 
-use super::{Codec, Destination, Gossip, MAX_PACKET, Verdict};
-
-/// Why the gossip socket could not be opened. Nothing is left open, and a later attempt may succeed.
-#[derive(Debug, thiserror::Error)]
-pub enum GossipError {
-    /// Another program holds the port and does not share it, as libcluster and beamlink do.
-    #[error(
-        "UDP port {0} is held by a program that does not share it: stop it (ss -lunp shows it), or use another gossip port on all nodes"
-    )]
-    PortTaken(u16),
-    /// The host has no such address now.
-    #[error("{0} is not an address of this host: check if_addr, or wait for the interface")]
-    NoSuchAddress(Ipv4Addr),
-    /// The system refused for another reason.
-    #[error("cannot open the gossip socket on {at}: {source}")]
-    Refused {
-        /// Where it should have been bound.
-        at: SocketAddrV4,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-/// Why a heartbeat did not go out. The socket stays usable: try again with the next heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// The network is down, or no route leads there.
-    #[error("no network leads to {0} now; multicast_if or if_addr can name the interface to use")]
-    NoRoute(SocketAddrV4),
-    /// The system forbids it.
-    #[error("the system forbids sending to {0}: look at its firewall")]
-    Refused(SocketAddrV4),
-    /// Any other answer of the system.
-    #[error("sending to {to} failed: {}", io::Error::from_raw_os_error(*code))]
-    Failed {
-        /// Where it should have gone.
-        to: SocketAddrV4,
-        /// The system's error number.
-        code: i32,
-    },
-}
-
-/// What [`GossipSocket::refresh`] has to tell, once for each change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// Heartbeats to the group are now heard on the interface with this address.
-    Joined(Ipv4Addr),
-    /// The interface with this address is gone.
-    Left(Ipv4Addr),
-    /// The group cannot be joined on this interface; it is tried again with each refresh.
-    JoinFailed {
-        /// The address of the interface.
-        interface: Ipv4Addr,
-        /// The system's error number.
-        code: i32,
-    },
-    /// No interface has the address that `multicast_if` or `if_addr` names.
-    NoSuchInterface(Ipv4Addr),
-    /// `broadcast_only` is false and `multicast_addr` a broadcast address: there is no group to join, and none is
-    /// needed. (libcluster asks for it, the kernel says EINVAL, and broadcast works all the same.)
-    BroadcastAddress(Ipv4Addr),
-    /// `broadcast_only` is true and `multicast_addr` a group, which is not joined: other hosts are not heard.
-    GroupNotJoined(Ipv4Addr),
-    /// `multicast_addr` is neither a group nor a broadcast address here: one host at most hears us.
-    UnicastAddress(Ipv4Addr),
-    /// `if_addr` is this one address. A libcluster node so configured hears no group and no broadcast (Linux
-    /// gives those to sockets bound to 0.0.0.0 or to the destination); we listen on a second socket.
-    BoundToOneAddress(Ipv4Addr),
-}
-
-impl fmt::Display for Notice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Notice::Joined(interface) => write!(f, "listens to the gossip group on {interface}"),
-            Notice::Left(interface) => write!(f, "the interface {interface} is gone"),
-            Notice::JoinFailed { interface, code } => {
-                let error = io::Error::from_raw_os_error(*code);
-                write!(f, "cannot join the gossip group on {interface}: {error}")
-            }
-            Notice::NoSuchInterface(address) => {
-                write!(
-                    f,
-                    "no interface has the address {address} (multicast_if, if_addr)"
-                )
-            }
-            Notice::BroadcastAddress(to) => write!(
-                f,
-                "{to} is a broadcast address: no group is joined, although broadcast_only is false"
-            ),
-            Notice::GroupNotJoined(to) => write!(
-                f,
-                "{to} is a multicast group, but broadcast_only keeps us from joining it: other hosts are not heard"
-            ),
-            Notice::UnicastAddress(to) => write!(
-                f,
-                "{to} is neither a multicast group nor a broadcast address of this host: one host at most hears us"
-            ),
-            Notice::BoundToOneAddress(address) => write!(
-                f,
-                "if_addr is {address}: we hear broadcast and multicast all the same, libcluster nodes with such an if_addr do not"
-            ),
-        }
-    }
-}
+use super::notice::{GossipError, Notice, SendError};
+use super::pace::{Pace, REST};
+use super::settings::Destination;
+use super::{Codec, Gossip, MAX_PACKET, Verdict};
 
 /// A datagram that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +33,7 @@ pub struct GossipSocket {
     /// Without the secret, which the codec has.
     settings: Gossip,
     known: Mutex<Known>,
+    pace: Mutex<Pace>,
 }
 
 /// What the last refresh found.
@@ -149,9 +49,6 @@ struct Known {
 impl GossipSocket {
     /// Opens the socket as libcluster does, and joins the group where libcluster does. Needs no network: what
     /// is missing now comes with a later [`GossipSocket::refresh`]. With port 0 the system picks the port.
-    ///
-    /// # Panics
-    /// Outside a Tokio runtime.
     pub fn open(settings: &Gossip) -> Result<GossipSocket, GossipError> {
         let at = SocketAddrV4::new(settings.if_addr, settings.port);
         let speaker = bind(at)?;
@@ -175,6 +72,7 @@ impl GossipSocket {
                 ..settings.clone()
             },
             known: Mutex::default(),
+            pace: Mutex::new(Pace::new(Instant::now())),
         };
         socket.join_as_libcluster();
         Ok(socket)
@@ -186,9 +84,9 @@ impl GossipSocket {
     }
 
     /// Sends a heartbeat to the group or broadcast address.
-    pub async fn send(&self, packet: &[u8]) -> Result<(), SendError> {
+    pub fn send(&self, packet: &[u8]) -> Result<(), SendError> {
         let to = self.to;
-        match self.speaker.send_to(packet, SocketAddr::V4(to)).await {
+        match self.speaker.send_to(packet, to) {
             Ok(_) => Ok(()),
             Err(error) => Err(match error.kind() {
                 io::ErrorKind::NetworkUnreachable
@@ -205,19 +103,45 @@ impl GossipSocket {
     }
 
     /// Waits for the next datagram and puts it into `buffer`, cut off at its end. May be dropped while it waits.
+    /// Datagrams that come by the hundred are read in batches, 20 ms apart; those beyond what the kernel holds for
+    /// us in that time, some 250, are lost, as heartbeats may be.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime with I/O and time.
     pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let Some(ear) = &self.ear else {
-            return self.speaker.recv_from(buffer).await;
-        };
+        // A flood must not keep its reader from all else.
+        tokio::task::coop::consume_budget().await;
         loop {
-            let ready = tokio::select! {
-                done = self.speaker.readable() => done.map(|()| &self.speaker),
-                done = ear.readable() => done.map(|()| ear),
-            }?;
-            match ready.try_recv_from(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return done,
+            for socket in self.ear.iter().chain([&self.speaker]) {
+                match socket.recv_from(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    done => {
+                        unpoisoned(&self.pace).read();
+                        return done;
+                    }
+                }
             }
+            let rest = unpoisoned(&self.pace).is_to_rest(Instant::now());
+            if rest {
+                tokio::time::sleep(REST).await;
+            } else {
+                self.wait().await?;
+            }
+        }
+    }
+
+    /// Waits until a datagram is there. The runtime watches the sockets, by handles of their own, for no longer than
+    /// that: a watched socket wakes it for each datagram, wanted or not.
+    async fn wait(&self) -> io::Result<()> {
+        let watched = |socket: &UdpSocket| tokio::net::UdpSocket::from_std(socket.try_clone()?);
+        let speaker = watched(&self.speaker)?;
+        let Some(ear) = &self.ear else {
+            return speaker.readable().await;
+        };
+        let ear = watched(ear)?;
+        tokio::select! {
+            done = speaker.readable() => done,
+            done = ear.readable() => done,
         }
     }
 
@@ -236,14 +160,14 @@ impl GossipSocket {
         let Ok(interfaces) = interfaces() else {
             return Vec::new();
         };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = unpoisoned(&self.known);
         let mut notices = Vec::new();
         let destination = destination(&self.settings, &interfaces);
         if known.destination.replace(destination) != Some(destination) {
             notices.extend(self.describe(destination));
         }
         if self.joins_group() {
-            self.join_as_libcluster();
+            self.speak_on_multicast_if();
             notices.extend(self.leave_gone(&interfaces, &mut known));
             notices.extend(self.join_new(&interfaces, &mut known));
         }
@@ -284,18 +208,23 @@ impl GossipSocket {
         SockRef::from(self.ear.as_ref().unwrap_or(&self.speaker))
     }
 
-    /// libcluster's own choice of interface comes first, since Linux lets a socket join on 20 interfaces only
-    /// (net.ipv4.igmp_max_memberships). Failures show in [`GossipSocket::join_new`].
+    /// Speaks and listens where libcluster does, before [`GossipSocket::refresh`] adds interfaces and tells what failed:
+    /// Linux lets a socket join on 20 interfaces only (net.ipv4.igmp_max_memberships), so this one comes first.
     fn join_as_libcluster(&self) {
         if !self.joins_group() {
             return;
         }
-        if let Some(address) = self.settings.multicast_if {
-            let _ = SockRef::from(&self.speaker).set_multicast_if_v4(&address);
-        }
+        self.speak_on_multicast_if();
         let interface = self.confined_to().unwrap_or(Ipv4Addr::UNSPECIFIED);
         let group = self.settings.multicast_addr;
         let _ = self.hearing().join_multicast_v4(&group, &interface);
+    }
+
+    /// Without that interface there is nothing to speak on: [`GossipSocket::join_new`] tells.
+    fn speak_on_multicast_if(&self) {
+        if let Some(address) = self.settings.multicast_if {
+            let _ = SockRef::from(&self.speaker).set_multicast_if_v4(&address);
+        }
     }
 
     fn leave_gone(&self, interfaces: &Interfaces, known: &mut Known) -> Vec<Notice> {
@@ -393,13 +322,17 @@ fn bind(at: SocketAddrV4) -> Result<UdpSocket, GossipError> {
         socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&at.into())?;
-        UdpSocket::from_std(socket.into())
+        Ok(socket.into())
     };
     bound().map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => GossipError::PortTaken(at.port()),
         io::ErrorKind::AddrNotAvailable => GossipError::NoSuchAddress(*at.ip()),
         _ => GossipError::Refused { at, source },
     })
+}
+
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn code(error: &io::Error) -> i32 {

@@ -98,17 +98,22 @@ fn heartbeats_are_those_of_openssl_and_a_beam() {
 
 #[test]
 fn each_atom_tag_is_taken_for_key_and_value() {
-    let tags: [fn(&[u8]) -> Vec<u8>; 4] = [
-        |text| [&[100, 0, text.len() as u8], text].concat(),
-        |text| [&[115, text.len() as u8], text].concat(),
-        |text| [&[118, 0, text.len() as u8], text].concat(),
-        |text| [&[119, text.len() as u8], text].concat(),
-    ];
-    for key in tags {
-        for value in tags {
-            let body = [b"\x83t\0\0\0\x01".to_vec(), key(b"node"), value(b"a@b")].concat();
-            assert_eq!(judge(&body), Verdict::Heartbeat(node("a@b")));
-        }
+    let atom = |tag: u8, text: &[u8]| match tag {
+        100 | 118 => [&[tag, 0, text.len() as u8], text].concat(),
+        _ => [&[tag, text.len() as u8], text].concat(),
+    };
+    let tags = [100, 115, 118, 119];
+    for (key, value) in tags
+        .into_iter()
+        .flat_map(|key| tags.map(|value| (key, value)))
+    {
+        let pair = [atom(key, b"node"), atom(value, b"a@b")].concat();
+        let body = [b"\x83t\0\0\0\x01", pair.as_slice()].concat();
+        assert_eq!(
+            judge(&body),
+            Verdict::Heartbeat(node("a@b")),
+            "{key} {value}"
+        );
     }
 }
 
