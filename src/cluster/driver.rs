@@ -6,13 +6,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::TryRng;
-use rand::rngs::SysRng;
 use rand::seq::IndexedRandom;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::tally::Tally;
 use super::{
@@ -153,7 +151,7 @@ impl Driver {
                     }
                 }
                 received = heard(self.gossip.as_ref()) => self.heard(received),
-                () = until(due) => self.heartbeat().await,
+                () = until(due) => self.heartbeat(),
                 () = until(wakeup) => {}
                 () = until(counted) => self.tell_counted(),
                 _ = refresh.tick() => self.look_at_interfaces(),
@@ -256,21 +254,14 @@ impl Driver {
         Some(due.max(self.started + self.membership.quiet_until()))
     }
 
-    async fn heartbeat(&mut self) {
+    fn heartbeat(&mut self) {
         let Some(gossip) = &mut self.gossip else {
             return;
         };
-        let mut chance = [0; 24];
-        if let Err(error) = SysRng.try_fill_bytes(&mut chance) {
-            tracing::error!(%error, "no randomness to be had from the system: no heartbeat is sent");
-            return sleep(REFRESH).await;
-        }
-        let [iv, pause] = [&chance[..16], &chance[16..]];
-        let iv = iv.try_into().unwrap_or_default();
-        let pause = u64::from_be_bytes(pause.try_into().unwrap_or_default());
-        let sent = gossip.socket.send(&gossip.codec.encode(iv)).await;
+        // rand's generator for a thread is a secure one (ChaCha, seeded by the system).
+        let sent = gossip.socket.send(&gossip.codec.encode(rand::random()));
         let now = Instant::now().into_std();
-        if let Some(turn) = gossip.schedule.sent(sent, now, pause) {
+        if let Some(turn) = gossip.schedule.sent(sent, now, rand::random()) {
             tracing::warn!("{turn}");
         }
     }

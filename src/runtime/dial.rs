@@ -4,8 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rand::TryRng;
-use rand::rngs::SysRng;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
@@ -282,9 +280,9 @@ fn unresolvable(peer: &NodeName, error: &str) -> DialError {
     }
 }
 
-/// A challenge from the system's source of randomness, or, should that fail, from the generator that it seeded.
+/// A challenge that nobody can foresee: rand's generator for a thread is a secure one (ChaCha, seeded by the system).
 pub(super) fn challenge() -> u32 {
-    SysRng.try_next_u32().unwrap_or_else(|_| rand::random())
+    rand::random()
 }
 
 /// Takes the attempt off the table when it comes to nothing, or is dropped half way.
