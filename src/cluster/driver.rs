@@ -126,12 +126,20 @@ impl Driver {
         self.started.elapsed()
     }
 
-    /// Runs until `ended` is dropped at its other end.
+    /// Runs until `ended` is dropped at its other end; then all connections and processes end.
     pub(crate) async fn run(
         mut self,
         mut peers: UnboundedReceiver<PeerEvent>,
         mut ended: watch::Receiver<()>,
     ) {
+        tokio::select! {
+            _ = ended.changed() => {}
+            () = self.drive(&mut peers) => {}
+        }
+        self.runtime.stop();
+    }
+
+    async fn drive(&mut self, peers: &mut UnboundedReceiver<PeerEvent>) {
         for node in std::mem::take(&mut self.named) {
             self.membership.named(self.now(), &node);
         }
@@ -143,7 +151,6 @@ impl Driver {
             let due = self.heartbeat_due();
             let counted = self.tally.next_due().map(Instant::from_std);
             tokio::select! {
-                _ = ended.changed() => return,
                 Some(event) = peers.recv() => self.peer_event(event),
                 Some(outcome) = self.work.join_next() => {
                     if let Ok(outcome) = outcome {

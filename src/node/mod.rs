@@ -81,16 +81,14 @@ impl Node {
     /// Leaves the cluster at once: no more heartbeats, the name given back to EPMD, all connections closed together.
     pub async fn stop(self) {
         let Node {
-            runtime,
             epmd,
             _alive: alive,
             driver,
             ..
         } = self;
         drop(alive);
-        // It ends on that; a panic in it is nothing that leaving could mend.
+        // It closes all connections on that; a panic in it is nothing that leaving could mend.
         let _ = driver.await;
         epmd.stop().await;
-        runtime.disconnect_all();
     }
 }

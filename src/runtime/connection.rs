@@ -18,6 +18,7 @@ use crate::NodeName;
 use crate::dist::{
     Connected, Flags, Frame, FrameDecoder, FrameLimits, Framing, Liveness, LivenessClock, TICK,
 };
+use crate::term::Term;
 
 /// Bytes asked of the kernel at once.
 const READ_SIZE: usize = 64 * 1024;
@@ -254,11 +255,14 @@ impl Runtime {
         true
     }
 
-    /// Ends all connections at once.
-    pub fn disconnect_all(&self) {
+    /// Ends all connections at once, and all processes with `shutdown`.
+    pub fn stop(&self) {
         for connection in self.connections() {
             connection.close(DownReason::Disconnected);
             self.take_down(&connection, DownReason::Disconnected);
+        }
+        for entry in self.entries() {
+            entry.must_end(Term::atom("shutdown"));
         }
     }
 }
