@@ -2,6 +2,7 @@
 
 use super::{DownReason, Refusal, RefusalKind};
 use crate::dist::HandshakeError;
+use crate::epmd::{AskError, LookupError};
 use crate::runtime::{self, DialError, HandshakeFailure};
 
 impl From<&HandshakeFailure> for Refusal {
@@ -28,6 +29,18 @@ impl From<&HandshakeError> for RefusalKind {
             | HandshakeError::Garbage(_) => RefusalKind::Garbage,
             HandshakeError::Closed(_) => RefusalKind::Closed,
             HandshakeError::Silent { .. } => RefusalKind::Silent,
+        }
+    }
+}
+
+impl From<&LookupError> for RefusalKind {
+    fn from(error: &LookupError) -> RefusalKind {
+        match error {
+            LookupError::UnknownName { .. } | LookupError::BadName { .. } => {
+                RefusalKind::NameUnknown
+            }
+            LookupError::Ask(AskError::Malformed { .. }) => RefusalKind::Garbage,
+            LookupError::Ask(_) => RefusalKind::EpmdUnreachable,
         }
     }
 }

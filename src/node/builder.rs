@@ -181,6 +181,7 @@ impl NodeBuilder {
         let epmd = EpmdKeeper::start(EpmdSettings {
             mode: self.epmd_mode,
             port: self.epmd_port,
+            addresses: Vec::new(),
             name: name.clone(),
             dist_port,
             hidden: self.hidden,

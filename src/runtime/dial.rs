@@ -155,9 +155,10 @@ impl Runtime {
         if known.is_some() {
             return Ok(hosts);
         }
+        let limit = self.settings().setup_time;
         let mut failure = None;
         for address in hosts {
-            match epmd::lookup(address, peer.name()).await {
+            match epmd::lookup(address, peer.name(), limit).await {
                 Ok(node) => return Ok(vec![SocketAddr::new(address.ip(), node.port)]),
                 Err(error) => {
                     let peer = peer.clone();
