@@ -122,17 +122,18 @@ impl EpmdSettings {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// One attempt to be registered; `without` says for how long there has been no EPMD.
+    /// One attempt to be registered; `without` says for how long nobody has served the port.
     async fn attempt(&self, without: Duration) -> Result<Post, EpmdError> {
         let serve = match self.mode {
             EpmdMode::Embedded => return self.serve(),
             EpmdMode::Auto => without >= TAKE_OVER_AFTER,
             EpmdMode::External | EpmdMode::None => false,
         };
-        match register(self.epmd(), self.entry(), TIME_LIMIT).await {
+        let registered = register(self.epmd(), self.entry(), TIME_LIMIT).await;
+        match registered.map_err(EpmdError::from) {
             Ok(registration) => Ok(Post::Client(registration)),
             Err(error) if serve && nobody_listens(&error) => self.serve(),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 
@@ -306,12 +307,17 @@ async fn keep(settings: EpmdSettings, mut post: Post, states: watch::Sender<Epmd
 }
 
 async fn regain(settings: &EpmdSettings, states: &watch::Sender<EpmdState>) -> Post {
-    let lost_at = Instant::now();
+    let mut vacant_since = Instant::now();
     loop {
         sleep(RETRY).await;
-        match settings.attempt(lost_at.elapsed()).await {
+        match settings.attempt(vacant_since.elapsed()).await {
             Ok(post) => return post,
-            Err(error) => report(states, error),
+            Err(error) => {
+                if !nobody_listens(&error) {
+                    vacant_since = Instant::now();
+                }
+                report(states, error);
+            }
         }
     }
 }
@@ -329,13 +335,11 @@ fn report(states: &watch::Sender<EpmdState>, error: EpmdError) {
     });
 }
 
-fn nobody_listens(error: &RegisterError) -> bool {
+fn nobody_listens(error: &EpmdError) -> bool {
+    let refused = ErrorKind::ConnectionRefused;
     matches!(
         error,
-        RegisterError::Ask(AskError::Unreachable {
-            kind: ErrorKind::ConnectionRefused,
-            ..
-        })
+        EpmdError::Register(RegisterError::Ask(AskError::Unreachable { kind, .. })) if *kind == refused
     )
 }
 
