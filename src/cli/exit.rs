@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// There is no EPMD to register with.
     EpmdDown = 11,
+    /// Another node has the name.
+    Refused = 13,
     /// `--timeout` passed.
     Timeout = 16,
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use beamlink::Node;
 use beamlink::cluster::{Event, Refusal, RefusalKind};
+use beamlink::epmd::{EpmdError, RegisterError};
 use beamlink::node::StartError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -67,7 +68,7 @@ async fn join(settings: Settings) -> Exit {
 async fn start(settings: &Settings) -> Result<Node, StartError> {
     let mut builder = Node::builder(settings.name.as_str())
         .cookie(settings.cookie.clone())
-        .epmd(settings.epmd.into())
+        .epmd(settings.epmd)
         .epmd_port(settings.epmd_port)
         .dist_port(settings.dist_port.unwrap_or(0))
         .hidden(settings.hidden)
@@ -90,6 +91,7 @@ async fn start(settings: &Settings) -> Result<Node, StartError> {
 fn status(error: &StartError) -> Exit {
     match error {
         StartError::Name(_) | StartError::NoCookie | StartError::NoPort => Exit::Usage,
+        StartError::Epmd(EpmdError::Register(RegisterError::NameTaken { .. })) => Exit::Refused,
         StartError::Epmd(_) => Exit::EpmdDown,
         StartError::Listen { .. } | StartError::Gossip(_) => Exit::NotStarted,
     }

@@ -17,7 +17,7 @@ use super::{
     Action, Direction, Event, Membership, MembershipConfig, Refusal, RefusalKind, Shared, mesh,
 };
 use crate::NodeName;
-use crate::epmd::EpmdMode;
+use crate::epmd::EpmdState;
 use crate::gossip::{Codec, Gossip, GossipSocket, Heard, Received, Schedule, Verdict, VerdictKind};
 use crate::runtime::{PeerAddress, PeerEvent, Runtime};
 
@@ -31,7 +31,7 @@ pub(crate) struct DriverSettings {
     pub(crate) config: MembershipConfig,
     pub(crate) gossip: Option<(GossipSocket, Gossip)>,
     pub(crate) epmd_port: u16,
-    pub(crate) epmd_mode: EpmdMode,
+    pub(crate) epmd: watch::Receiver<EpmdState>,
     pub(crate) peers: Vec<(NodeName, Option<u16>)>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Driver {
     gossip: Option<Heartbeats>,
     ports: HashMap<NodeName, u16>,
     epmd_port: u16,
-    epmd_mode: EpmdMode,
+    epmd: watch::Receiver<EpmdState>,
     named: Vec<NodeName>,
     started: Instant,
     work: JoinSet<Outcome>,
@@ -115,7 +115,7 @@ impl Driver {
                 .filter_map(|(node, port)| Some((node, port?)))
                 .collect(),
             epmd_port: settings.epmd_port,
-            epmd_mode: settings.epmd_mode,
+            epmd: settings.epmd,
             started,
             work: JoinSet::new(),
             tally: Tally::new(),
@@ -163,6 +163,7 @@ impl Driver {
                 () = until(counted) => self.tell_counted(),
                 _ = refresh.tick() => self.look_at_interfaces(),
                 _ = mesh.tick() => self.ask_someone(),
+                Ok(()) = self.epmd.changed() => self.registration(),
             }
         }
     }
@@ -202,7 +203,7 @@ impl Driver {
     fn address(&self, node: &NodeName) -> PeerAddress {
         match self.ports.get(node) {
             Some(port) => PeerAddress::Port(*port),
-            None if self.epmd_mode == EpmdMode::None => PeerAddress::Unknown,
+            None if *self.epmd.borrow() == EpmdState::Off => PeerAddress::Unknown,
             None => PeerAddress::Epmd(self.epmd_port),
         }
     }
@@ -256,7 +257,11 @@ impl Driver {
         }
     }
 
+    /// Never, while nobody can find our port: who hears us dials us, and would be refused.
     fn heartbeat_due(&self) -> Option<Instant> {
+        if matches!(*self.epmd.borrow(), EpmdState::Lost(_)) {
+            return None;
+        }
         let due: Instant = self.gossip.as_ref()?.schedule.due().into();
         Some(due.max(self.started + self.membership.quiet_until()))
     }
@@ -310,6 +315,15 @@ impl Driver {
         for counted in self.tally.due(Instant::now().into_std()) {
             let event = counted.reason.event(counted.source, None, counted.count);
             self.shared.tell(event);
+        }
+    }
+
+    fn registration(&self) {
+        match &*self.epmd.borrow() {
+            EpmdState::Lost(error) => {
+                tracing::warn!("our name is not registered any more: {error}; trying again")
+            }
+            state => tracing::info!(?state, "registered again"),
         }
     }
 

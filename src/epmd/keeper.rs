@@ -36,7 +36,8 @@ const START_PAUSE: Duration = Duration::from_millis(100);
 /// assert_eq!("embedded".parse(), Ok(EpmdMode::Embedded));
 /// assert_eq!(EpmdMode::default().to_string(), "auto");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum EpmdMode {
     /// The one that is there; when there is none, our own.
     #[default]

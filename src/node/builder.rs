@@ -195,7 +195,7 @@ impl NodeBuilder {
             config: self.cluster,
             gossip: gossip.zip(self.gossip),
             epmd_port: self.epmd_port,
-            epmd_mode: self.epmd_mode,
+            epmd: epmd.state(),
             peers: self.peers,
         });
         Ok(Node {

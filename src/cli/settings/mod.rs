@@ -20,9 +20,9 @@ use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::Duration;
 
+use beamlink::epmd::EpmdMode;
 use beamlink::gossip::Gossip;
-use beamlink::{Cookie, NodeName, epmd};
-use serde::Serialize;
+use beamlink::{Cookie, NodeName};
 
 pub(crate) use error::SettingsError;
 pub(crate) use flags::Flags;
@@ -67,31 +67,6 @@ impl fmt::Display for Peer {
         match self.port {
             Some(port) => write!(f, "{}={port}", self.node),
             None => self.node.fmt(f),
-        }
-    }
-}
-
-/// Who maps names to ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum EpmdMode {
-    /// Use the EPMD that is there, else be it.
-    Auto,
-    /// Only use one.
-    External,
-    /// Only be one.
-    Embedded,
-    /// Nobody: all ports are given.
-    None,
-}
-
-impl From<EpmdMode> for epmd::EpmdMode {
-    fn from(mode: EpmdMode) -> epmd::EpmdMode {
-        match mode {
-            EpmdMode::Auto => epmd::EpmdMode::Auto,
-            EpmdMode::External => epmd::EpmdMode::External,
-            EpmdMode::Embedded => epmd::EpmdMode::Embedded,
-            EpmdMode::None => epmd::EpmdMode::None,
         }
     }
 }

@@ -339,13 +339,7 @@ pub(super) fn seconds(text: &str) -> Option<f64> {
 }
 
 pub(super) fn epmd_mode(text: &str) -> Option<EpmdMode> {
-    match text {
-        "auto" => Some(EpmdMode::Auto),
-        "external" => Some(EpmdMode::External),
-        "embedded" => Some(EpmdMode::Embedded),
-        "none" => Some(EpmdMode::None),
-        _ => None,
-    }
+    text.parse().ok()
 }
 
 pub(super) fn log_filter(text: &str) -> Option<String> {
