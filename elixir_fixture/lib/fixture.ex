@@ -1,0 +1,48 @@
+defmodule Fixture do
+  @moduledoc """
+  A small Elixir node for beamlink's tests: `Fixture.start()` brings up the log, the record of node events, the
+  servers, gossip as the environment says, and last the control channel on stdin, which prints `@@ready`.
+  """
+
+  @doc "Starts everything; the caller (`elixir -e`) returns at once."
+  def start do
+    parent = self()
+    spawn(fn -> run(parent) end)
+
+    receive do
+      :started -> :ok
+    end
+  end
+
+  defp run(parent) do
+    Process.register(self(), :fixture)
+    Fixture.Log.install()
+    {:ok, _} = Supervisor.start_link(children(), strategy: :one_for_one, max_restarts: 1_000)
+    start_gossip(Fixture.Settings.gossip())
+    send(parent, :started)
+    Fixture.Control.loop()
+  end
+
+  defp children do
+    [
+      Fixture.Nodes,
+      Fixture.Echo,
+      Fixture.Counter,
+      Fixture.Slow,
+      Fixture.Crasher,
+      %{id: :pg, start: {:pg, :start_link, [:fixture_scope]}}
+    ]
+  end
+
+  defp start_gossip(:off), do: :ok
+
+  defp start_gossip(config) do
+    if Code.ensure_loaded?(Cluster.Supervisor) do
+      {:ok, _} = Application.ensure_all_started(:libcluster)
+      topologies = [fixture: [strategy: Cluster.Strategy.Gossip, config: config]]
+      {:ok, _} = apply(Cluster.Supervisor, :start_link, [[topologies, [name: :gossip]]])
+    else
+      {:ok, _} = Fixture.Gossip.start_link(config)
+    end
+  end
+end
