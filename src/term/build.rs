@@ -53,6 +53,9 @@ impl Builder {
     pub(super) fn extend(&mut self, more: u32) {
         if let Some(open) = self.open.last_mut() {
             open.left += more;
+            // By a half, so that a chain of short tails takes linear time, and what is held stays in proportion.
+            let half = open.parts.len() / 2;
+            open.parts.reserve_exact(half.max(more as usize));
         }
     }
 
@@ -64,6 +67,11 @@ impl Builder {
             };
             open.left -= 1;
             let is_end = open.left == 0 && open.kind == Kind::List;
+            if is_end && open.parts.is_empty() {
+                // A list without elements is its tail.
+                self.open.pop();
+                continue;
+            }
             if !(is_end && matches!(&term, Term::List(tail) if tail.is_empty())) {
                 open.parts.push(term);
                 if is_end {

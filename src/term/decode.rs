@@ -186,7 +186,8 @@ impl Reading<'_> {
                 tag => match self.begin(tag, start)? {
                     Begun::Whole(term) => term,
                     Begun::Container(kind, parts) => {
-                        self.owe(u64::from(parts), start)?;
+                        self.can_hold(u64::from(parts), start)?;
+                        self.owed += u64::from(parts);
                         // [1 | [2]] is [1, 2]; a chain of such tails is one list, not one in the other.
                         if kind == Kind::List && builder.at_tail() {
                             builder.extend(parts - 1);
@@ -212,12 +213,11 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn owe(&mut self, parts: u64, start: usize) -> Result<(), DecodeError> {
-        if self.owed + parts > self.cursor.left() as u64 {
-            return Err(self.cursor.fault_at(start, Fault::Length(parts)));
+    fn can_hold(&self, parts: u64, start: usize) -> Result<(), DecodeError> {
+        match self.owed + parts > self.cursor.left() as u64 {
+            true => Err(self.cursor.fault_at(start, Fault::Length(parts))),
+            false => Ok(()),
         }
-        self.owed += parts;
-        Ok(())
     }
 
     fn begin(&mut self, tag: u8, start: usize) -> Result<Begun, DecodeError> {
@@ -353,6 +353,7 @@ impl Reading<'_> {
         terms: u64,
         end: Option<usize>,
     ) -> Result<Opaque, DecodeError> {
+        self.can_hold(terms, start)?;
         let inside = self.cursor.rest();
         let at = self.cursor.position();
         let length = skip_terms(inside, terms).map_err(|error| DecodeError {

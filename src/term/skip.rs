@@ -72,7 +72,8 @@ fn head(cursor: &mut Cursor<'_>) -> Result<(u64, Option<usize>), DecodeError> {
         }
         emit::SMALL_BIG => {
             let length = cursor.u8()?;
-            cursor.pass(1 + usize::from(length))?;
+            cursor.pass(1)?;
+            cursor.pass(usize::from(length))?;
         }
         emit::LARGE_BIG => {
             let length = cursor.u32()?;

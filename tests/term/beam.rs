@@ -32,12 +32,12 @@ const SERVER: &str = r#"
     end end)().
 "#;
 
-pub struct Beam {
+pub(crate) struct Beam {
     child: Child,
 }
 
 /// Asks the BEAM, or says loudly that there is none and returns `None`.
-pub fn ask(request: &Term) -> Option<Result<Term, Term>> {
+pub(crate) fn ask(request: &Term) -> Option<Result<Term, Term>> {
     static BEAM: OnceLock<Option<Mutex<Beam>>> = OnceLock::new();
     let beam = BEAM.get_or_init(|| {
         let beam = Beam::start();
@@ -51,7 +51,7 @@ pub fn ask(request: &Term) -> Option<Result<Term, Term>> {
 }
 
 /// The answer to a request that must succeed.
-pub fn tell(request: &Term) -> Option<Term> {
+pub(crate) fn tell(request: &Term) -> Option<Term> {
     ask(request).map(|answer| answer.unwrap_or_else(|error| panic!("{request:?}: {error:?}")))
 }
 
@@ -86,6 +86,6 @@ impl Beam {
     }
 }
 
-pub fn op(name: &'static str, arguments: impl IntoIterator<Item = Term>) -> Term {
+pub(crate) fn op(name: &'static str, arguments: impl IntoIterator<Item = Term>) -> Term {
     Term::tuple(std::iter::once(Term::atom(name)).chain(arguments))
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::strategy::any_term;
 
 /// Decodes, and checks that `skip` says the same.
-pub fn checked(bytes: &[u8]) -> Option<Term> {
+pub(crate) fn checked(bytes: &[u8]) -> Option<Term> {
     let mut decoder = Decoder::new(Bytes::copy_from_slice(bytes));
     let decoded = decoder.term();
     let skipped = skip(bytes);

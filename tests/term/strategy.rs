@@ -5,12 +5,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Terms of every kind that we can make, save funs (which only a BEAM makes).
-pub fn any_term() -> BoxedStrategy<Term> {
+pub(crate) fn any_term() -> BoxedStrategy<Term> {
     nested(prop_oneof![3 => literal(), 1 => identifier()].boxed())
 }
 
 /// Terms that can be written in Erlang and Elixir.
-pub fn literal_term() -> BoxedStrategy<Term> {
+pub(crate) fn literal_term() -> BoxedStrategy<Term> {
     nested(literal())
 }
 
@@ -54,7 +54,7 @@ fn literal() -> BoxedStrategy<Term> {
 }
 
 /// Integers and floats, most of them where one ends and the other begins.
-pub fn number() -> BoxedStrategy<Term> {
+pub(crate) fn number() -> BoxedStrategy<Term> {
     let edge = prop_oneof![Just(0u32), Just(31), Just(53), Just(59), Just(63), Just(64), 0u32..1030];
     let near = (edge, -3i32..4, any::<bool>());
     prop_oneof![
@@ -109,7 +109,7 @@ fn atom_text() -> BoxedStrategy<String> {
 }
 
 /// Pids, ports and references of other nodes.
-pub fn identifier() -> BoxedStrategy<Term> {
+pub(crate) fn identifier() -> BoxedStrategy<Term> {
     let node = prop::sample::select(vec!["a@b", "b@b", "aa@b", "z@example.org", "ä@b"]);
     let word = prop_oneof![0u32..4, Just(u32::MAX), any::<u32>()];
     let creation = prop_oneof![1u32..4, 1u32..u32::MAX];
