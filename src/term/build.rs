@@ -53,9 +53,11 @@ impl Builder {
     pub(super) fn extend(&mut self, more: u32) {
         if let Some(open) = self.open.last_mut() {
             open.left += more;
-            // By a half, so that a chain of short tails takes linear time, and what is held stays in proportion.
-            let half = open.parts.len() / 2;
-            open.parts.reserve_exact(half.max(more as usize));
+            let parts = &mut open.parts;
+            if parts.capacity() - parts.len() < open.left as usize {
+                // By a half, so that a chain of short tails takes linear time, and what is held stays in proportion.
+                parts.reserve_exact((parts.len() / 2).max(open.left as usize));
+            }
         }
     }
 

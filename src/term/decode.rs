@@ -235,7 +235,7 @@ impl Reading<'_> {
             emit::LARGE_TUPLE => return Ok(container(Kind::Tuple, cursor.u32()?)),
             emit::LIST => {
                 let length = cursor.u32()?;
-                let fault = cursor.fault_at(start, Fault::Length(u64::from(length)));
+                let fault = cursor.fault_at(start, Fault::Length(u64::from(length) + 1));
                 return Ok(Begun::Container(
                     Kind::List,
                     length.checked_add(1).ok_or(fault)?,
@@ -243,7 +243,7 @@ impl Reading<'_> {
             }
             emit::MAP => {
                 let pairs = cursor.u32()?;
-                let fault = cursor.fault_at(start, Fault::Length(u64::from(pairs)));
+                let fault = cursor.fault_at(start, Fault::Length(u64::from(pairs) * 2));
                 return Ok(container(Kind::Map, pairs.checked_mul(2).ok_or(fault)?));
             }
             emit::NIL => Term::nil(),

@@ -31,7 +31,7 @@ pub(super) fn skip_terms(bytes: &[u8], count: u64) -> Result<usize, DecodeError>
         owed -= 1;
         let start = cursor.position();
         let (parts, end) = head(&mut cursor)?;
-        if owed + parts > cursor.left() as u64 {
+        if parts > 0 && owed + parts > cursor.left() as u64 {
             return Err(cursor.fault_at(start, Fault::Length(parts)));
         }
         if let Some(end) = end {

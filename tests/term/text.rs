@@ -56,6 +56,11 @@ proptest! {
     }
 }
 
+/// Expressions rather than literals.
+const BEYOND_US: &[&str] = &[
+    "<<1::size(3)>>", "\"a\" <> \"b\"", "~c'text'", "~w\"a b\"", "~s\"x\"", "\"\"\"\nx\n\"\"\"", "- 1", "<<300>>", "<<-1>>", "\"a\" \"b\"",
+];
+
 /// Texts that both we and the language read, with the same result.
 #[test]
 fn erlang_by_hand() {
@@ -70,7 +75,9 @@ fn erlang_by_hand() {
         match (ours, answer) {
             (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs, "{text}"),
             (Err(_), Err(_)) => {}
-            (ours, theirs) => eprintln!("differ on {text}: {ours:?} {theirs:?}"),
+            // Not all that the language reads do we read; but never the other way round.
+            (Err(error), Ok(_)) => assert!(BEYOND_US.contains(&text), "{text}: {error}"),
+            (Ok(ours), Err(_)) => panic!("{text} is {ours:?} for us alone"),
         }
     }
 }
@@ -89,7 +96,9 @@ fn elixir_by_hand() {
         match (ours, answer) {
             (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs, "{text}"),
             (Err(_), Err(_)) => {}
-            (ours, theirs) => eprintln!("differ on {text}: {ours:?} {theirs:?}"),
+            // Not all that the language reads do we read; but never the other way round.
+            (Err(error), Ok(_)) => assert!(BEYOND_US.contains(&text), "{text}: {error}"),
+            (Ok(ours), Err(_)) => panic!("{text} is {ours:?} for us alone"),
         }
     }
 }

@@ -37,6 +37,13 @@ pub(super) fn parse(text: &str, syntax: Syntax) -> Result<Term, ParseError> {
     }
 }
 
+/// What may stand behind a colon without quotes though it is no word; of two that begin alike the longer one first.
+const ELIXIR_OPERATORS: &[&str] = &[
+    "%{}", "<<<", "<<>>", "<<~", "<|>", "<~>", "<~", "<>", "<=", "<-", "<", ">>>", ">=", ">", "===", "==", "=~", "=>",
+    "=", "!==", "!=", "!", "&&&", "&&", "&", "|||", "||", "|>", "|", "+++", "++", "+", "---", "--", "->", "-", "**",
+    "*", "/", "^^^", "^", "~>>", "~>", "~~~", "...", "..", ".", "{}", "%", "@",
+];
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -189,7 +196,15 @@ impl<'a> Parser<'a> {
             if !self.eat(",") {
                 return Err(self.expected("a comma, or the end of what was opened"));
             }
+            if self.ends_behind_a_comma(close) {
+                return Ok(elements);
+            }
         }
+    }
+
+    fn ends_behind_a_comma(&mut self, close: &str) -> bool {
+        self.blank();
+        self.syntax == Syntax::Elixir && self.eat(close)
     }
 
     fn list(&mut self) -> Result<Term, ParseError> {
@@ -214,6 +229,9 @@ impl<'a> Parser<'a> {
             }
             if !self.eat(",") {
                 return Err(self.expected("a comma, a bar or ]"));
+            }
+            if self.ends_behind_a_comma("]") {
+                return Ok(Term::list(elements));
             }
         }
     }
@@ -278,6 +296,13 @@ impl<'a> Parser<'a> {
             let text = self.quoted('"')?;
             return self.atom_of(&text);
         }
+        if self.rest().starts_with('\'') {
+            let text = self.quoted('\'')?;
+            return self.atom_of(&text);
+        }
+        if let Some(operator) = ELIXIR_OPERATORS.iter().find(|operator| self.eat(operator)) {
+            return self.atom_of(operator);
+        }
         let word = self.take_while(is_word);
         if word.is_empty() {
             return Err(self.expected("an atom"));
@@ -305,7 +330,8 @@ impl<'a> Parser<'a> {
             (Syntax::Erlang, word) if word.starts_with(|c: char| c.is_lowercase()) => {
                 self.atom_of(word)
             }
-            (Syntax::Elixir, "nil" | "true" | "false") => self.atom_of(word),
+            (Syntax::Elixir, "nil" | "true" | "false" | "Elixir") => self.atom_of(word),
+            (Syntax::Elixir, word) if word.starts_with("Elixir.") => self.atom_of(word),
             (Syntax::Elixir, word) if word.starts_with(|c: char| c.is_uppercase()) => {
                 let word = word.trim_end_matches('.');
                 self.at = start + word.len();

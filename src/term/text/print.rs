@@ -203,7 +203,10 @@ fn print_quoted(text: &str, quote: char, syntax: Syntax, f: &mut Formatter<'_>) 
                 f.write_str("\\#")?
             }
             letter if letter == quote => write!(f, "\\{letter}")?,
-            letter if letter.is_control() => write!(f, "\\x{{{:X}}}", u32::from(letter))?,
+            letter if letter.is_control() => {
+                let mark = if syntax == Syntax::Elixir { 'u' } else { 'x' };
+                write!(f, "\\{mark}{{{:X}}}", u32::from(letter))?;
+            }
             letter => f.write_char(letter)?,
         }
     }
