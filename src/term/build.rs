@@ -61,6 +61,21 @@ impl Builder {
         }
     }
 
+    /// Adds what `next` yields, up to the last part, which [`Builder::add`] must close; returns how many.
+    pub(super) fn fill(&mut self, mut next: impl FnMut() -> Option<Term>) -> u32 {
+        let Some(open) = self.open.last_mut() else {
+            return 0;
+        };
+        let before = open.left;
+        while open.left > 1
+            && let Some(term) = next()
+        {
+            open.parts.push(term);
+            open.left -= 1;
+        }
+        before - open.left
+    }
+
     /// Adds a part, closes what is complete with it, and returns the whole once there is nothing open.
     pub(super) fn add(&mut self, mut term: Term) -> Result<Option<Term>, DuplicateKey> {
         loop {

@@ -167,6 +167,8 @@ impl Reading<'_> {
     fn term(&mut self) -> Result<Term, DecodeError> {
         let mut builder = Builder::default();
         loop {
+            let filled = builder.fill(|| self.cursor.small_integer());
+            self.owed -= u64::from(filled);
             let start = self.cursor.position();
             let tag = self.cursor.u8()?;
             self.owed -= 1;
@@ -472,6 +474,17 @@ impl<'a> Cursor<'a> {
         let float = float.ok_or_else(|| self.fault(Fault::Float))?;
         self.pass(width)?;
         Ok(float)
+    }
+
+    /// An integer of up to 32 bits, if that is what comes.
+    fn small_integer(&mut self) -> Option<Term> {
+        let (value, length) = match *self.rest() {
+            [emit::SMALL_INTEGER, value, ..] => (i64::from(value), 2),
+            [emit::INTEGER, a, b, c, d, ..] => (i64::from(i32::from_be_bytes([a, b, c, d])), 5),
+            _ => return None,
+        };
+        self.at += length;
+        Some(Term::Int(value))
     }
 
     /// The sign and `length` bytes of magnitude, the lowest first.

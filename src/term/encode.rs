@@ -54,7 +54,13 @@ impl Term {
             levels.push(level);
         }
         while let Some(level) = levels.last_mut() {
-            match level.parts.next() {
+            let next = loop {
+                match level.parts.next() {
+                    Some(Term::Int(value)) => put_integer(*value, out),
+                    other => break other,
+                }
+            };
+            match next {
                 Some(part) => {
                     if let Some(level) = put(part, out)? {
                         levels.push(level);

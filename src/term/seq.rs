@@ -33,11 +33,10 @@ pub(super) fn release(terms: Vec<Term>) {
     let enter = |depth| DEPTH.try_with(|cell| cell.set(depth));
     let _ = enter(depth + 1);
     drop(terms);
-    while depth == 0 {
-        let next = DEFERRED.try_with(|deferred| deferred.borrow_mut().pop());
-        match next {
-            Ok(Some(terms)) => drop(terms),
-            _ => break,
+    if depth == 0 {
+        let next = || DEFERRED.try_with(|deferred| deferred.borrow_mut().pop());
+        while let Ok(Some(terms)) = next() {
+            drop(terms);
         }
     }
     let _ = enter(depth);
