@@ -218,8 +218,7 @@ async fn serve(
     let exchange = Box::pin(converse(&mut stream, asker, &desk));
     match timeout(desk.idle_limit, exchange).await {
         Ok(Ok(Some(held))) => {
-            let extra = stream.read(&mut [0]).await;
-            if matches!(extra, Ok(1..)) {
+            if sends_more(&mut stream).await {
                 tracing::warn!(%peer, name = held.name, "EPMD: a registered node sent more, and is unregistered");
             }
         }
@@ -277,11 +276,16 @@ async fn converse(
             tracing::debug!(name, "EPMD refused a name that is taken");
             stream.write_all(&reply).await?;
             // epmd leaves it to the refused to close; here they have what is left of the idle limit.
-            stream.read(&mut [0]).await?;
+            sends_more(stream).await;
             Ok(None)
         }
         Answer::Refuse(refusal) => Err(Gone::Refused(refusal)),
     }
+}
+
+/// Waits until the other side sends a byte that it should not, or ends the connection.
+async fn sends_more(stream: &mut TcpStream) -> bool {
+    matches!(stream.read(&mut [0]).await, Ok(1..))
 }
 
 /// Reads exactly one request. One byte more is a fault, as in `do_read` of `epmd_srv.c`.
