@@ -175,17 +175,18 @@ async fn when_no_epmd_comes_back_one_of_us_serves_and_the_others_find_it() {
     assert_eq!([a.creation(), b.creation()], creations);
 }
 
-#[tokio::test]
+/// On a clock that stands still while anything is left to do, as the next.
+#[tokio::test(start_paused = true)]
 async fn a_name_that_someone_took_meanwhile_is_reported_and_tried_again() {
     let port = free_port();
     let server = epmd(port);
-    let keeper = start("a", EpmdMode::External, port).await;
+    let keeper = start("a", EpmdMode::Auto, port).await;
     end(server).await;
-    let settings_of_thief = ServerSettings {
+    let with_thief = ServerSettings {
         port,
         ..ServerSettings::default()
     };
-    let server = EpmdServer::bind(settings_of_thief).unwrap();
+    let server = EpmdServer::bind(with_thief).unwrap();
     server
         .register(NodeEntry::new("a", 1, NodeType::Visible))
         .unwrap();
@@ -197,12 +198,28 @@ async fn a_name_that_someone_took_meanwhile_is_reported_and_tried_again() {
     }
     .into();
     until(&keeper, |state| *state == EpmdState::Lost(taken.clone())).await;
+    // Its own time without a name is long; that of the port without an EPMD is too short to take it.
+    sleep(5 * TAKE_OVER_AFTER).await;
     end(server).await;
+    sleep(TAKE_OVER_AFTER / 2 + RETRY / 2).await;
     let _server = epmd(port);
     until(&keeper, |state| {
         *state == EpmdState::RegisteredWith(at(port))
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_whose_last_owner_is_about_to_end_is_no_obstacle() {
+    let port = free_port();
+    let _server = epmd(port);
+    let last = register(at(port), NodeEntry::new("a", 1, NodeType::Visible), LONG)
+        .await
+        .unwrap();
+    let started = tokio::spawn(EpmdKeeper::start(settings("a", EpmdMode::Auto, port)));
+    sleep(START_PAUSE * 3 / 2).await;
+    drop(last);
+    started.await.unwrap().unwrap();
 }
 
 /// Waits until EPMD knows exactly these names, in any order.

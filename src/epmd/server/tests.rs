@@ -82,6 +82,18 @@ async fn a_name_is_free_for_the_next_as_soon_as_its_owner_is_gone() {
     }
 }
 
+/// On a clock that stands still while anything is left to do.
+#[tokio::test(start_paused = true)]
+async fn a_name_that_comes_free_while_it_is_asked_for_is_granted() {
+    let (epmd, _server) = start(ServerSettings::default());
+    let first = register(epmd, entry("a"), LONG).await.unwrap();
+    let second = tokio::spawn(register(epmd, entry("a"), LONG));
+    sleep(Duration::from_millis(50)).await;
+    assert!(!second.is_finished());
+    drop(first);
+    second.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn an_alive_reply_is_one_segment_and_any_byte_more_unregisters() {
     let (epmd, _server) = start(ServerSettings::default());
@@ -115,6 +127,7 @@ async fn answers_end_with_the_connection() {
     assert_eq!(converse_raw(epmd, b"\0\x01d").await, dump);
     assert_eq!(converse_raw(epmd, b"\0\x01k").await, b"NO");
     assert_eq!(converse_raw(epmd, b"\0\x02sa").await, b"");
+    assert_eq!(converse_raw(epmd, b"\0\x01n\0\x01n").await, b"");
     until(epmd, &["a"]).await;
 }
 
