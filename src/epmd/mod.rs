@@ -8,6 +8,7 @@
 
 mod client;
 mod codec;
+mod complaints;
 mod keeper;
 mod registry;
 mod reply;

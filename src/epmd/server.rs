@@ -1,12 +1,13 @@
 //! Owns sockets: an EPMD of our own, so that no Erlang need be installed.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,6 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use super::DEFAULT_PORT;
 use super::codec::{CodecFault, NodeEntry, Request};
+use super::complaints::Complaints;
 use super::registry::{NameInUse, Registry};
 use super::service::{Answer, Asker, Refusal, answer};
 
@@ -101,6 +103,7 @@ struct Desk {
     port: u16,
     idle_limit: Duration,
     connections: AtomicU64,
+    complaints: Mutex<Complaints>,
 }
 
 impl EpmdServer {
@@ -132,6 +135,7 @@ impl EpmdServer {
                 port,
                 idle_limit: settings.idle_limit,
                 connections: AtomicU64::new(OURSELVES + 1),
+                complaints: Mutex::default(),
             }),
             local: Arc::new(Semaphore::new(settings.max_local)),
             remote: Arc::new(Semaphore::new(settings.max_remote)),
@@ -178,7 +182,9 @@ impl EpmdServer {
                 let asker = Asker { local, connection };
                 open.spawn(serve(stream, peer, asker, Arc::clone(&self.desk), place));
             }
-            Err(_) => tracing::warn!(%peer, "EPMD has too many connections, this one is closed"),
+            Err(_) => self
+                .desk
+                .complain(peer, format_args!("closed one connection too many")),
         }
     }
 }
@@ -186,6 +192,18 @@ impl EpmdServer {
 impl Desk {
     fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn complain(&self, peer: SocketAddr, what: fmt::Arguments<'_>) {
+        let mut complaints = self
+            .complaints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match complaints.tell(Instant::now()) {
+            Some(0) => tracing::warn!(%peer, "EPMD {what}"),
+            Some(withheld) => tracing::warn!(%peer, withheld, "EPMD {what}"),
+            None => {}
+        }
     }
 
     fn answer(&self, body: &[u8], asker: Asker) -> Answer {
@@ -219,11 +237,15 @@ async fn serve(
     match timeout(desk.idle_limit, exchange).await {
         Ok(Ok(Some(held))) => {
             if sends_more(&mut stream).await {
-                tracing::warn!(%peer, name = held.name, "EPMD: a registered node sent more, and is unregistered");
+                let name = &held.name;
+                desk.complain(
+                    peer,
+                    format_args!("unregistered the node {name:?}, which sent more"),
+                );
             }
         }
         Ok(Err(Gone::Refused(refusal))) => {
-            tracing::warn!(%peer, "EPMD closed a connection that {refusal}");
+            desk.complain(peer, format_args!("closed a connection that {refusal}"));
         }
         Ok(Ok(None)) | Ok(Err(Gone::Broken)) => {}
         Err(_) => tracing::debug!(%peer, "EPMD closed an idle connection"),

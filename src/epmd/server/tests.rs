@@ -235,6 +235,25 @@ async fn garbage_is_reported_with_its_source() {
     );
 }
 
+/// One thread, because the subscriber is that of this thread.
+#[tokio::test(flavor = "current_thread")]
+async fn a_flood_of_garbage_does_not_flood_the_log() {
+    let (lines, log) = mpsc::channel();
+    let _guard = tracing::subscriber::set_default(
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || Lines(lines.clone()))
+            .finish(),
+    );
+    let (epmd, _server) = start(ServerSettings::default());
+    for _ in 0..100 {
+        assert_eq!(converse_raw(epmd, b"\0\x05GET /").await, b"");
+    }
+    let text = String::from_utf8(log.try_iter().flatten().collect()).unwrap();
+    let told = text.matches("EPMD closed a connection").count();
+    assert!((1..=20).contains(&told), "{told} complaints");
+}
+
 struct Lines(mpsc::Sender<Vec<u8>>);
 
 impl io::Write for Lines {
