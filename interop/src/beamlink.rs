@@ -69,11 +69,8 @@ impl Beamlink {
     #[track_caller]
     pub fn start(options: BeamlinkOptions<'_>) -> Beamlink {
         let mut command = within(options.namespace, &options.binary.to_string_lossy());
-        command
-            .args(["join", "--json"])
-            .args(options.args)
-            .envs(options.env);
-        match Running::start(command) {
+        command.args(["join", "--json"]).args(options.args);
+        match Running::start(command, &options.env) {
             Ok(running) => Beamlink { running },
             Err(error) => panic!("{}: {error}", options.binary.display()),
         }
