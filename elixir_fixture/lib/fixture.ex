@@ -4,13 +4,19 @@ defmodule Fixture do
   servers, gossip as the environment says, and last the control channel on stdin, which prints `@@ready`.
   """
 
-  @doc "Starts everything; the caller (`elixir -e`) returns at once."
+  @doc "Starts everything and returns; a node on which something does not start says what, and halts."
   def start do
     parent = self()
-    spawn(fn -> run(parent) end)
+    {pid, monitor} = spawn_monitor(fn -> run(parent) end)
 
     receive do
-      :started -> :ok
+      {:started, ^pid} ->
+        Process.demonitor(monitor)
+        :ok
+
+      {:DOWN, ^monitor, :process, ^pid, reason} ->
+        IO.puts(:stderr, "the fixture did not start: " <> inspect(reason))
+        :erlang.halt(1)
     end
   end
 
@@ -19,7 +25,7 @@ defmodule Fixture do
     Fixture.Log.install()
     {:ok, _} = Supervisor.start_link(children(), strategy: :one_for_one, max_restarts: 1_000)
     start_gossip(Fixture.Settings.gossip())
-    send(parent, :started)
+    send(parent, {:started, self()})
     Fixture.Control.loop()
   end
 

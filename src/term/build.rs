@@ -53,6 +53,11 @@ impl Builder {
     pub(super) fn extend(&mut self, more: u32) {
         if let Some(open) = self.open.last_mut() {
             open.left += more;
+            let parts = &mut open.parts;
+            if parts.capacity() - parts.len() < open.left as usize {
+                // By a half, so that a chain of short tails takes linear time, and what is held stays in proportion.
+                parts.reserve_exact((parts.len() / 2).max(open.left as usize));
+            }
         }
     }
 
@@ -64,6 +69,11 @@ impl Builder {
             };
             open.left -= 1;
             let is_end = open.left == 0 && open.kind == Kind::List;
+            if is_end && open.parts.is_empty() {
+                // A list without elements is its tail.
+                self.open.pop();
+                continue;
+            }
             if !(is_end && matches!(&term, Term::List(tail) if tail.is_empty())) {
                 open.parts.push(term);
                 if is_end {

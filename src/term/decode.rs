@@ -186,7 +186,8 @@ impl Reading<'_> {
                 tag => match self.begin(tag, start)? {
                     Begun::Whole(term) => term,
                     Begun::Container(kind, parts) => {
-                        self.owe(u64::from(parts), start)?;
+                        self.can_hold(u64::from(parts), start)?;
+                        self.owed += u64::from(parts);
                         // [1 | [2]] is [1, 2]; a chain of such tails is one list, not one in the other.
                         if kind == Kind::List && builder.at_tail() {
                             builder.extend(parts - 1);
@@ -212,12 +213,11 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn owe(&mut self, parts: u64, start: usize) -> Result<(), DecodeError> {
-        if self.owed + parts > self.cursor.left() as u64 {
-            return Err(self.cursor.fault_at(start, Fault::Length(parts)));
+    fn can_hold(&self, parts: u64, start: usize) -> Result<(), DecodeError> {
+        match self.owed + parts > self.cursor.left() as u64 {
+            true => Err(self.cursor.fault_at(start, Fault::Length(parts))),
+            false => Ok(()),
         }
-        self.owed += parts;
-        Ok(())
     }
 
     fn begin(&mut self, tag: u8, start: usize) -> Result<Begun, DecodeError> {
@@ -235,7 +235,7 @@ impl Reading<'_> {
             emit::LARGE_TUPLE => return Ok(container(Kind::Tuple, cursor.u32()?)),
             emit::LIST => {
                 let length = cursor.u32()?;
-                let fault = cursor.fault_at(start, Fault::Length(u64::from(length)));
+                let fault = cursor.fault_at(start, Fault::Length(u64::from(length) + 1));
                 return Ok(Begun::Container(
                     Kind::List,
                     length.checked_add(1).ok_or(fault)?,
@@ -243,7 +243,7 @@ impl Reading<'_> {
             }
             emit::MAP => {
                 let pairs = cursor.u32()?;
-                let fault = cursor.fault_at(start, Fault::Length(u64::from(pairs)));
+                let fault = cursor.fault_at(start, Fault::Length(u64::from(pairs) * 2));
                 return Ok(container(Kind::Map, pairs.checked_mul(2).ok_or(fault)?));
             }
             emit::NIL => Term::nil(),
@@ -264,16 +264,7 @@ impl Reading<'_> {
                     None => Term::Binary(bytes),
                 }
             }
-            emit::NEW_FLOAT => cursor.float(f64::from_bits(cursor.peek_u64()?), 8)?,
-            tags::FLOAT => {
-                let text = cursor.ahead(31)?;
-                let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-                let value = std::str::from_utf8(text)
-                    .ok()
-                    .and_then(|text| text.trim().parse().ok());
-                let value = value.ok_or_else(|| cursor.fault(Fault::Float))?;
-                cursor.float(value, 31)?
-            }
+            emit::NEW_FLOAT | tags::FLOAT => Term::Float(cursor.float(tag)?),
             emit::SMALL_BIG => {
                 let length = usize::from(cursor.u8()?);
                 cursor.integer(length)?
@@ -362,6 +353,7 @@ impl Reading<'_> {
         terms: u64,
         end: Option<usize>,
     ) -> Result<Opaque, DecodeError> {
+        self.can_hold(terms, start)?;
         let inside = self.cursor.rest();
         let at = self.cursor.position();
         let length = skip_terms(inside, terms).map_err(|error| DecodeError {
@@ -465,10 +457,21 @@ impl<'a> Cursor<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    fn float(&mut self, value: f64, width: usize) -> Result<Term, DecodeError> {
-        let float = Float::new(value).ok_or_else(|| self.fault(Fault::Float))?;
+    /// A float behind its tag: eight bytes, or text in 31.
+    pub(super) fn float(&mut self, tag: u8) -> Result<Float, DecodeError> {
+        let (value, width) = match tag {
+            emit::NEW_FLOAT => (Some(f64::from_bits(self.peek_u64()?)), 8),
+            _ => {
+                let text = self.ahead(31)?;
+                let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+                let text = std::str::from_utf8(text).ok();
+                (text.and_then(|text| text.trim().parse().ok()), 31)
+            }
+        };
+        let float = value.and_then(Float::new);
+        let float = float.ok_or_else(|| self.fault(Fault::Float))?;
         self.pass(width)?;
-        Ok(Term::Float(float))
+        Ok(float)
     }
 
     /// The sign and `length` bytes of magnitude, the lowest first.

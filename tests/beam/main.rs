@@ -5,3 +5,4 @@ mod ground;
 mod join;
 mod refusals;
 mod returns;
+mod terms;

@@ -184,9 +184,8 @@ fn ports_that_are_closed_silent_or_something_else() {
     on_ground(name, Ground::new(&["node0"]), |ground| {
         let mut node = BeamNode::start(ground.beam("ex_esdb", 0)).unwrap();
         // Accepted by the kernel, and never answered.
-        node.value(
-            ":gen_tcp.listen(5001, [:binary]) |> elem(1) |> then(&Process.register(&1, :silent))",
-        );
+        let silent = "spawn(fn -> {:ok, _} = :gen_tcp.listen(5001, [:binary]); Process.sleep(:infinity) end)";
+        node.value(silent);
         let banner = "spawn(fn -> {:ok, l} = :gen_tcp.listen(5002, [:binary]); {:ok, s} = :gen_tcp.accept(l); :gen_tcp.send(s, \"SSH-2.0-OpenSSH\"); Process.sleep(60000) end)";
         node.value(banner);
         let peers = [
