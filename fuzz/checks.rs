@@ -40,8 +40,14 @@ pub(crate) fn term_text(bytes: &[u8]) {
     for result in [Term::parse_erlang(text), Term::parse_elixir(text)] {
         match result {
             Ok(term) => {
-                assert_eq!(Term::parse_erlang(&term.to_erlang().to_string()).as_ref(), Ok(&term));
-                assert_eq!(Term::parse_elixir(&term.to_elixir().to_string()).as_ref(), Ok(&term));
+                assert_eq!(
+                    Term::parse_erlang(&term.to_erlang().to_string()).as_ref(),
+                    Ok(&term)
+                );
+                assert_eq!(
+                    Term::parse_elixir(&term.to_elixir().to_string()).as_ref(),
+                    Ok(&term)
+                );
             }
             Err(error) => assert!(text.is_char_boundary(error.offset)),
         }
@@ -66,7 +72,11 @@ pub(crate) fn dist_frame(bytes: &[u8]) {
     let Some((first, stream)) = bytes.split_first() else {
         return;
     };
-    let limits = FrameLimits { frame: 1 << 16, fragments: 1 << 18, sequences: 16 };
+    let limits = FrameLimits {
+        frame: 1 << 16,
+        fragments: 1 << 18,
+        sequences: 16,
+    };
     for framing in [Framing::PassThrough, Framing::Header] {
         let mut decoder = FrameDecoder::new(framing, limits);
         let mut buffer = BytesMut::new();

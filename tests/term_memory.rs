@@ -24,7 +24,9 @@ fn peak(bytes: Vec<u8>) -> usize {
 
 /// `pattern` again and again, up to `size` bytes, with the version byte before.
 fn repeated(pattern: &[u8], size: usize) -> Vec<u8> {
-    std::iter::once(131).chain(pattern.iter().copied().cycle().take(size)).collect()
+    std::iter::once(131)
+        .chain(pattern.iter().copied().cycle().take(size))
+        .collect()
 }
 
 fn patterns() -> Vec<(&'static str, Vec<u8>)> {
@@ -46,7 +48,10 @@ fn patterns() -> Vec<(&'static str, Vec<u8>)> {
         ("pids", vec![88, 119, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]),
         ("nils", vec![106]),
         ("empty tuples", vec![104, 0]),
-        ("funs", [&[112, 0, 0, 0, 60][..], &[0; 21], &[0, 0, 0, 9]].concat()),
+        (
+            "funs",
+            [&[112, 0, 0, 0, 60][..], &[0; 21], &[0, 0, 0, 9]].concat(),
+        ),
     ];
     // Not 80: zlib takes some 80 KiB whatever comes, and expands up to its own bound.
     for tag in (0..=255u8).filter(|tag| *tag != 80) {
@@ -65,7 +70,10 @@ fn what_is_held_is_in_proportion_to_what_was_received() {
         let received = bytes.len();
         let held = peak(bytes);
         if held > PER_BYTE * received + CONSTANT {
-            faults.push(format!("{name}: {held} for {received}, {} a byte", held / received));
+            faults.push(format!(
+                "{name}: {held} for {received}, {} a byte",
+                held / received
+            ));
         }
     };
     for (name, pattern) in patterns() {

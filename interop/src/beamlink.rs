@@ -120,6 +120,23 @@ impl Beamlink {
         }
     }
 
+    /// The first line on stderr that `wanted` says yes to, within `limit`. What an event on stdout tells may come a
+    /// moment later on stderr.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn wait_stderr(&self, limit: Duration, wanted: impl Fn(&str) -> bool) -> String {
+        let found = self
+            .running
+            .stderr
+            .wait(0, limit, |line| wanted(line).then(|| line.to_owned()));
+        match found {
+            Some(line) => line,
+            None => panic!("no such line within {limit:?}:\n{}", self.stderr()),
+        }
+    }
+
     /// What it wrote to stderr.
     pub fn stderr(&self) -> String {
         self.running.stderr.all().join("\n")

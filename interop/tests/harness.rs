@@ -4,7 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use interop::{BeamNode, BeamOptions, Bridge, Epmd, Missing, Namespace, Otp, skip, tcp};
+use interop::{
+    BeamNode, BeamOptions, Beamlink, BeamlinkOptions, Bridge, Epmd, Missing, Namespace, Otp, skip,
+    tcp,
+};
 
 /// Gossip speaks every 5 s at the latest.
 const MESH: Duration = Duration::from_secs(40);
@@ -187,4 +190,13 @@ fn nothing_is_left_of_a_bridge() {
         assert!(!daemon.exists());
         Ok(())
     });
+}
+
+#[test]
+fn what_a_command_says_on_stderr_is_waited_for() {
+    // A shell that is told to run the script `join`.
+    let command = Beamlink::start(BeamlinkOptions::new("/bin/sh"));
+    let line = command.wait_stderr(Duration::from_secs(10), |line| line.contains("join"));
+    assert!(!line.is_empty());
+    assert_eq!(command.stderr(), line);
 }

@@ -57,7 +57,8 @@ pub(crate) fn tell(request: &Term) -> Option<Term> {
 
 impl Beam {
     fn start() -> Option<Beam> {
-        let elixir = std::env::var("ELIXIR_EBIN").unwrap_or("/usr/lib/elixir/lib/elixir/ebin".into());
+        let elixir =
+            std::env::var("ELIXIR_EBIN").unwrap_or("/usr/lib/elixir/lib/elixir/ebin".into());
         let child = Command::new("erl")
             .args(["-noinput", "-pa", &elixir, "-eval", SERVER])
             .env("ERL_CRASH_DUMP_BYTES", "0")
@@ -70,7 +71,9 @@ impl Beam {
     fn ask(&mut self, request: &Term) -> Result<Term, Term> {
         let bytes = request.to_external().unwrap();
         let stdin = self.child.stdin.as_mut().unwrap();
-        stdin.write_all(&(bytes.len() as u32).to_be_bytes()).unwrap();
+        stdin
+            .write_all(&(bytes.len() as u32).to_be_bytes())
+            .unwrap();
         stdin.write_all(&bytes).unwrap();
         stdin.flush().unwrap();
         let stdout = self.child.stdout.as_mut().unwrap();

@@ -39,9 +39,10 @@ pub(super) fn parse(text: &str, syntax: Syntax) -> Result<Term, ParseError> {
 
 /// What may stand behind a colon without quotes though it is no word; of two that begin alike the longer one first.
 const ELIXIR_OPERATORS: &[&str] = &[
-    "%{}", "<<<", "<<>>", "<<~", "<|>", "<~>", "<~", "<>", "<=", "<-", "<", ">>>", ">=", ">", "===", "==", "=~", "=>",
-    "=", "!==", "!=", "!", "&&&", "&&", "&", "|||", "||", "|>", "|", "+++", "++", "+", "---", "--", "->", "-", "**",
-    "*", "/", "^^^", "^", "~>>", "~>", "~~~", "...", "..", ".", "{}", "%", "@",
+    "%{}", "<<<", "<<>>", "<<~", "<|>", "<~>", "<~", "<>", "<=", "<-", "<", ">>>", ">=", ">",
+    "===", "==", "=~", "=>", "=", "!==", "!=", "!", "&&&", "&&", "&", "|||", "||", "|>", "|",
+    "+++", "++", "+", "---", "--", "->", "-", "**", "*", "/", "^^^", "^", "~>>", "~>", "~~~",
+    "...", "..", ".", "{}", "%", "@",
 ];
 
 struct Parser<'a> {
@@ -519,7 +520,9 @@ impl<'a> Parser<'a> {
     /// Up to three octal digits, of which `first` is the first.
     fn octal_letter(&mut self, first: char) -> char {
         let rest = self.rest().bytes();
-        let more = rest.take(2).take_while(|digit| matches!(digit, b'0'..=b'7'));
+        let more = rest
+            .take(2)
+            .take_while(|digit| matches!(digit, b'0'..=b'7'));
         let digits: Vec<u32> = more.map(|digit| u32::from(digit - b'0')).collect();
         self.at += digits.len();
         let first = first.to_digit(8).unwrap_or(0);
