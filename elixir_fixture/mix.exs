@@ -2,17 +2,20 @@ defmodule Fixture.MixProject do
   use Mix.Project
 
   def project do
-    [app: :fixture, version: "0.1.0", elixir: ">= 1.14.0", deps: deps()]
+    [app: :fixture, version: "0.1.0", elixir: ">= 1.14.0", deps: deps(), elixirc_paths: sources()]
   end
 
   def application, do: [extra_applications: [:crypto]]
 
-  # Nothing by default, so that it compiles without a network; the real libcluster where it is asked for.
-  defp deps do
-    cond do
-      path = System.get_env("LIBCLUSTER_PATH") -> [{:libcluster, path: path}]
-      System.get_env("FIXTURE_HEX") == "1" -> [{:libcluster, "~> 3.5"}]
-      true -> []
+  # Nothing by default, so that it compiles without a network.
+  defp deps, do: if(System.get_env("FIXTURE_HEX") == "1", do: [{:libcluster, "~> 3.5"}], else: [])
+
+  # The real libcluster as sources, not as a dependency: its own mix.exs wants Hex. That jason is missing, which only
+  # its Kubernetes strategies call, is a warning.
+  defp sources do
+    case System.get_env("LIBCLUSTER_PATH") do
+      nil -> ["lib"]
+      path -> ["lib", "telemetry", Path.expand("lib", path)]
     end
   end
 end

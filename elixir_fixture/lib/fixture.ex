@@ -44,11 +44,16 @@ defmodule Fixture do
 
   defp start_gossip(config) do
     if Code.ensure_loaded?(Cluster.Supervisor) do
-      {:ok, _} = Application.ensure_all_started(:libcluster)
+      {:ok, _} = Application.ensure_all_started(libcluster())
       topologies = [fixture: [strategy: Cluster.Strategy.Gossip, config: config]]
       {:ok, _} = apply(Cluster.Supervisor, :start_link, [[topologies, [name: :gossip]]])
     else
       {:ok, _} = Fixture.Gossip.start_link(config)
     end
+  end
+
+  # Compiled from LIBCLUSTER_PATH it is no application, and wants only the logger.
+  defp libcluster do
+    if :code.lib_dir(:libcluster) == {:error, :bad_name}, do: :logger, else: :libcluster
   end
 end

@@ -23,7 +23,7 @@ pub struct BeamOptions<'a> {
     pub name: String,
     /// The cookie.
     pub cookie: String,
-    /// The port of EPMD. It must be running, or the node starts one.
+    /// The port of EPMD. It must be running; in a namespace the node starts one otherwise.
     pub epmd_port: u16,
     /// `net_ticktime` in seconds; the default of OTP (60) when there is none.
     pub net_ticktime: Option<u32>,
@@ -141,6 +141,10 @@ impl BeamNode {
             .next()
             .is_some_and(|host| host.contains(['.', ':']));
         let mut erl = options.erl.join(" ");
+        if options.namespace.is_none() {
+            // Nobody else is to reach it, and nothing would end the EPMD that it starts.
+            erl.push_str(" -kernel inet_dist_use_interface {127,0,0,1} -start_epmd false");
+        }
         if let Some(seconds) = options.net_ticktime {
             erl.push_str(&format!(" -kernel net_ticktime {seconds}"));
         }
@@ -154,13 +158,18 @@ impl BeamNode {
             command.arg("-pa").arg(folder);
         }
         command.args(["-e", "Fixture.start()"]);
-        command.env("ERL_EPMD_PORT", options.epmd_port.to_string());
-        command
-            .env("ERL_CRASH_DUMP_SECONDS", "0")
-            .env("LC_ALL", "C.UTF-8");
-        command.envs(options.env);
+        let port = options.epmd_port.to_string();
+        let set = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let mut env: Vec<(String, String)> = [
+            ("ERL_EPMD_PORT", &*port),
+            ("ERL_CRASH_DUMP_SECONDS", "0"),
+            ("LC_ALL", "C.UTF-8"),
+        ]
+        .map(set)
+        .into();
+        env.extend(options.env);
         let running =
-            Running::start(command).map_err(|error| Missing(format!("elixir: {error}")))?;
+            Running::start(command, &env).map_err(|error| Missing(format!("elixir: {error}")))?;
         Ok(BeamNode {
             running,
             name: options.name,

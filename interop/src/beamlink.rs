@@ -69,11 +69,8 @@ impl Beamlink {
     #[track_caller]
     pub fn start(options: BeamlinkOptions<'_>) -> Beamlink {
         let mut command = within(options.namespace, &options.binary.to_string_lossy());
-        command
-            .args(["join", "--json"])
-            .args(options.args)
-            .envs(options.env);
-        match Running::start(command) {
+        command.args(["join", "--json"]).args(options.args);
+        match Running::start(command, &options.env) {
             Ok(running) => Beamlink { running },
             Err(error) => panic!("{}: {error}", options.binary.display()),
         }
@@ -120,6 +117,23 @@ impl Beamlink {
                 self.events(),
                 self.stderr()
             ),
+        }
+    }
+
+    /// The first line on stderr that `wanted` says yes to, within `limit`. What an event on stdout tells may come a
+    /// moment later on stderr.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn wait_stderr(&self, limit: Duration, wanted: impl Fn(&str) -> bool) -> String {
+        let found = self
+            .running
+            .stderr
+            .wait(0, limit, |line| wanted(line).then(|| line.to_owned()));
+        match found {
+            Some(line) => line,
+            None => panic!("no such line within {limit:?}:\n{}", self.stderr()),
         }
     }
 

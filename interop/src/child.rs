@@ -6,6 +6,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How the names of the variables begin that beamlink, the fixture or a BEAM look at.
+const CONFIGURES: [&str; 9] = [
+    "BEAMLINK_",
+    "RELEASE_",
+    "EX_ESDB_",
+    "FIXTURE_",
+    "GOSSIP_PORT",
+    "ERL_",
+    "ELIXIR_",
+    "RUST_LOG",
+    "LOG_LEVEL",
+];
+
 /// The lines that came so far, and whether more may come.
 #[derive(Debug, Default)]
 struct State {
@@ -80,8 +93,16 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(mut command: Command) -> io::Result<Running> {
+    /// Starts it. Its environment is ours and `env`, without what would configure it by accident.
+    pub(crate) fn start(mut command: Command, env: &[(String, String)]) -> io::Result<Running> {
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if CONFIGURES.iter().any(|prefix| text.starts_with(prefix)) {
+                command.env_remove(&name);
+            }
+        }
         command
+            .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -22,7 +22,11 @@ impl Epmd {
     pub fn start(port: u16, namespace: Option<&Namespace>) -> Result<Epmd, Missing> {
         let mut command = within(namespace, "epmd");
         command.args(["-port", &port.to_string()]);
-        let running = Running::start(command).map_err(|error| Missing(format!("epmd: {error}")))?;
+        if namespace.is_none() {
+            command.args(["-address", "127.0.0.1"]);
+        }
+        let running =
+            Running::start(command, &[]).map_err(|error| Missing(format!("epmd: {error}")))?;
         let epmd = Epmd { running, port };
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {

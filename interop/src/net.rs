@@ -1,6 +1,7 @@
 //! Hosts of our own: network namespaces on a bridge 172.20.0.0/16, as ExESDB's nodes stand on theirs.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,21 +15,28 @@ pub(crate) fn within(namespace: Option<&Namespace>, program: &str) -> Command {
     }
 }
 
-fn ip(arguments: &[&str]) -> Result<(), Missing> {
-    let output = Command::new("ip").args(arguments).output();
-    let output = output.map_err(|error| Missing(format!("ip: {error}")))?;
+fn ip(arguments: &[&str]) -> Result<String, Missing> {
+    run("ip", arguments)
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<String, Missing> {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.map_err(|error| Missing(format!("{program}: {error}")))?;
     match output.status.success() {
-        true => Ok(()),
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         false => {
             let said = String::from_utf8_lossy(&output.stderr);
             Err(Missing(format!(
-                "ip {}: {}",
+                "{program} {}: {}",
                 arguments.join(" "),
                 said.trim()
             )))
         }
     }
 }
+
+/// Namespaces are named after the process that makes them, so that another can tell which are left over.
+const PREFIX: &str = "bl";
 
 /// A bridge in a namespace of its own, to which hosts are connected.
 #[derive(Debug)]
@@ -44,8 +52,9 @@ impl Bridge {
     /// Where namespaces cannot be made: they need root.
     pub fn new(names: &[&str]) -> Result<(Bridge, Vec<Namespace>), Missing> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        remove_leftovers();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("bl{}x{number}", std::process::id());
+        let name = format!("{PREFIX}{}x{number}", std::process::id());
         ip(&["netns", "add", &name])?;
         let mut bridge = Bridge {
             name: name.clone(),
@@ -92,6 +101,8 @@ impl Bridge {
         let folder = format!("/etc/netns/{namespace}");
         fs::create_dir_all(&folder)
             .and_then(|()| fs::write(format!("{folder}/hosts"), hosts))
+            // No name server: a name that is not in the table fails at once.
+            .and_then(|()| fs::write(format!("{folder}/resolv.conf"), ""))
             .map_err(|error| Missing(format!("{folder}: {error}")))?;
         Ok(Namespace {
             name: namespace,
@@ -116,9 +127,35 @@ fn hosts_table(names: &[&str]) -> String {
 impl Drop for Bridge {
     fn drop(&mut self) {
         for namespace in self.hosts.iter().chain([&self.name]) {
-            // What is left of a namespace that cannot be removed harms nobody.
-            let _ = ip(&["netns", "del", namespace]);
-            let _ = fs::remove_dir_all(format!("/etc/netns/{namespace}"));
+            remove(namespace);
+        }
+    }
+}
+
+/// Ends what still runs in a namespace of ours, such as the EPMD that a BEAM started, and removes it.
+fn remove(namespace: &str) {
+    // What is left of a namespace that cannot be removed harms nobody.
+    let pids = ip(&["netns", "pids", namespace]).unwrap_or_default();
+    for pid in pids.split_whitespace() {
+        let _ = run("kill", &["-s", "KILL", pid]);
+    }
+    let _ = ip(&["netns", "del", namespace]);
+    let _ = fs::remove_dir_all(format!("/etc/netns/{namespace}"));
+}
+
+/// Removes the namespaces of processes that are no more: a killed test drops nothing.
+fn remove_leftovers() {
+    let Ok(namespaces) = fs::read_dir("/run/netns") else {
+        return;
+    };
+    for entry in namespaces.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split_once('x'));
+        let owner = owner.and_then(|(pid, _)| pid.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            remove(&name);
         }
     }
 }
@@ -154,7 +191,7 @@ impl Namespace {
     /// # Errors
     /// What `ip` says.
     pub fn link_down(&self) -> Result<(), Missing> {
-        ip(&["-n", &self.name, "link", "set", "eth0", "down"])
+        ip(&["-n", &self.name, "link", "set", "eth0", "down"]).map(drop)
     }
 
     /// Takes the interface up again.
@@ -166,5 +203,6 @@ impl Namespace {
         ip(&[
             "-n", &self.name, "route", "replace", "default", "dev", "eth0",
         ])
+        .map(drop)
     }
 }

@@ -6,6 +6,12 @@ use std::process::Command;
 use crate::net::{Namespace, within};
 use crate::skip::Missing;
 
+/// Enters a root: the host names of the namespace, and what the BEAM reads of the kernel, seen from inside; all in a
+/// mount namespace of its own, which ends with it. A fresh root has no /etc/hosts to mount over.
+const ENTER: &str = r#"[ -e "$0/etc/hosts" ] || : >"$0/etc/hosts"
+mount --bind /etc/hosts "$0/etc/hosts" && mount --bind /proc "$0/proc" && mount --bind /dev "$0/dev" &&
+    exec chroot "$0" "$@""#;
+
 /// An installed OTP with Elixir.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Otp {
@@ -77,11 +83,7 @@ impl Otp {
                 command
             }
         };
-        // The host names of the namespace, and what the BEAM reads of the kernel, seen from inside; all in a mount
-        // namespace of its own, which ends with it.
-        let script = "mount --bind /etc/hosts \"$0/etc/hosts\" && mount --bind /proc \"$0/proc\" && \
-                      mount --bind /dev \"$0/dev\" && exec chroot \"$0\" \"$@\"";
-        command.args(["-c", script]).arg(root).arg(program);
+        command.args(["-c", ENTER]).arg(root).arg(program);
         command
     }
 }
