@@ -23,11 +23,10 @@ fn told(beamlink: &Beamlink, kind: &str, reason: &str, address: &str) -> Value {
         .or(event["source"].as_str())
         .unwrap_or_default();
     assert!(place.starts_with(address), "{event}");
-    let line = beamlink.stderr();
-    let line = line
-        .lines()
-        .find(|line| line.contains(event["message"].as_str().unwrap()));
-    assert!(line.is_some_and(|line| line.contains(address)), "{line:?}");
+    let message = event["message"].as_str().unwrap();
+    beamlink.wait_stderr(LIMIT, |line| {
+        line.contains(message) && line.contains(address)
+    });
     event
 }
 
