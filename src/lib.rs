@@ -1,4 +1,14 @@
 //! **beamlink** joins a running BEAM cluster as a full, visible and harmless member.
+//!
+//! Begin with [`Node::builder`]. Underneath, each module imports only from those before it in this list:
+//! - [`term`]: the External Term Format;
+//! - [`gossip`], [`epmd`], [`dist`]: the three wire protocols, pure but for one file each that owns a socket;
+//! - [`runtime`]: processes, links, monitors, and the connections to peers;
+//! - [`otp`]: what a BEAM expects of a member, as processes on the runtime;
+//! - [`cluster`], [`node`]: whom to dial and when, and the face of it all.
+//!
+//! Names are those of the Erlang documents. Everything that comes from outside is taken for hostile: decoders do not
+//! recurse, allocate in proportion to what arrived, and say where a fault lies.
 
 pub mod term;
 
@@ -15,3 +25,8 @@ mod secret;
 pub use name::{NodeName, NodeNameError};
 pub use node::Node;
 pub use secret::{Cookie, GossipSecret};
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -193,6 +193,11 @@ impl BeamNode {
         self.running.pid()
     }
 
+    /// Its resident memory in KiB.
+    pub fn rss_kib(&self) -> Option<u64> {
+        self.running.rss_kib()
+    }
+
     /// What it wrote to stderr.
     pub fn stderr(&self) -> String {
         self.running.stderr.all().join("\n")
