@@ -264,16 +264,7 @@ impl Reading<'_> {
                     None => Term::Binary(bytes),
                 }
             }
-            emit::NEW_FLOAT => cursor.float(f64::from_bits(cursor.peek_u64()?), 8)?,
-            tags::FLOAT => {
-                let text = cursor.ahead(31)?;
-                let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-                let value = std::str::from_utf8(text)
-                    .ok()
-                    .and_then(|text| text.trim().parse().ok());
-                let value = value.ok_or_else(|| cursor.fault(Fault::Float))?;
-                cursor.float(value, 31)?
-            }
+            emit::NEW_FLOAT | tags::FLOAT => Term::Float(cursor.float(tag)?),
             emit::SMALL_BIG => {
                 let length = usize::from(cursor.u8()?);
                 cursor.integer(length)?
@@ -465,10 +456,21 @@ impl<'a> Cursor<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    fn float(&mut self, value: f64, width: usize) -> Result<Term, DecodeError> {
-        let float = Float::new(value).ok_or_else(|| self.fault(Fault::Float))?;
+    /// A float behind its tag: eight bytes, or text in 31.
+    pub(super) fn float(&mut self, tag: u8) -> Result<Float, DecodeError> {
+        let (value, width) = match tag {
+            emit::NEW_FLOAT => (Some(f64::from_bits(self.peek_u64()?)), 8),
+            _ => {
+                let text = self.ahead(31)?;
+                let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+                let text = std::str::from_utf8(text).ok();
+                (text.and_then(|text| text.trim().parse().ok()), 31)
+            }
+        };
+        let float = value.and_then(Float::new);
+        let float = float.ok_or_else(|| self.fault(Fault::Float))?;
         self.pass(width)?;
-        Ok(Term::Float(float))
+        Ok(float)
     }
 
     /// The sign and `length` bytes of magnitude, the lowest first.

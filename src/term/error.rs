@@ -46,9 +46,6 @@ pub enum Fault {
     /// The last byte of a bitstring has no bits, or more than eight.
     #[error("the last byte of a bitstring has one to eight bits, not {0}")]
     Bits(u8),
-    /// The sign of a large integer is neither 0 nor 1, or its length that of none.
-    #[error("an integer is malformed")]
-    Integer,
     /// A fun's or record's inside does not fit its frame.
     #[error("a fun or record is malformed")]
     Opaque,

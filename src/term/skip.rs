@@ -1,11 +1,13 @@
 //! Checks the bytes of a term without building it.
 
+use smallvec::SmallVec;
+
 use super::decode::{Cursor, tags};
 use super::encode as emit;
 use super::{Atom, DecodeError, Fault};
 
-/// The length of the term at the begin of `bytes` (without version byte), in bytes. Nothing is allocated. What is
-/// accepted here has the form of a term; keys that stand twice in a map are not looked for.
+/// The length of the term at the begin of `bytes` (without version byte), in bytes. Nothing is allocated (but for
+/// funs that lie in funs). What is accepted here has the form of a term; keys that stand twice in a map are not looked for.
 ///
 /// # Errors
 /// When it is no term.
@@ -24,30 +26,50 @@ pub(super) fn skip_terms(bytes: &[u8], count: u64) -> Result<usize, DecodeError>
     let mut cursor = Cursor::new(bytes);
     // Terms that are still to come, in all containers that are open.
     let mut owed = count;
+    let mut funs: SmallVec<[OpenFun; 4]> = SmallVec::new();
     while owed > 0 {
         owed -= 1;
-        let parts = head(&mut cursor)?;
+        let start = cursor.position();
+        let (parts, end) = head(&mut cursor)?;
         if owed + parts > cursor.left() as u64 {
-            return Err(cursor.fault(Fault::Length(parts)));
+            return Err(cursor.fault_at(start, Fault::Length(parts)));
+        }
+        if let Some(end) = end {
+            funs.push(OpenFun { start, end, owed });
         }
         owed += parts;
+        while let Some(fun) = funs.last()
+            && fun.owed == owed
+        {
+            if fun.end != cursor.position() {
+                return Err(cursor.fault_at(fun.start, Fault::Opaque));
+            }
+            funs.pop();
+        }
     }
     Ok(cursor.position())
 }
 
-/// Passes a simple term, or the head of a container, and returns how many parts follow.
-fn head(cursor: &mut Cursor<'_>) -> Result<u64, DecodeError> {
+/// A fun whose terms are being passed.
+struct OpenFun {
+    start: usize,
+    /// Where it ends by its own word.
+    end: usize,
+    /// Terms that are to come behind it.
+    owed: u64,
+}
+
+/// Passes a simple term, or the head of a container, and returns how many parts follow; of a fun also where
+/// it ends.
+fn head(cursor: &mut Cursor<'_>) -> Result<(u64, Option<usize>), DecodeError> {
     let start = cursor.position();
     let tag = cursor.u8()?;
     match tag {
         emit::SMALL_INTEGER => cursor.pass(1)?,
         emit::INTEGER => cursor.pass(4)?,
-        emit::NEW_FLOAT => {
-            if !f64::from_bits(cursor.u64()?).is_finite() {
-                return Err(cursor.fault(Fault::Float));
-            }
+        emit::NEW_FLOAT | tags::FLOAT => {
+            cursor.float(tag)?;
         }
-        tags::FLOAT => cursor.pass(31)?,
         emit::SMALL_BIG => {
             let length = cursor.u8()?;
             cursor.pass(1 + usize::from(length))?;
@@ -95,15 +117,18 @@ fn head(cursor: &mut Cursor<'_>) -> Result<u64, DecodeError> {
             }
             cursor.pass(1)?;
         }
-        emit::SMALL_TUPLE => return Ok(u64::from(cursor.u8()?)),
-        emit::LARGE_TUPLE => return Ok(u64::from(cursor.u32()?)),
-        emit::LIST => return Ok(u64::from(cursor.u32()?) + 1),
-        emit::MAP => return Ok(u64::from(cursor.u32()?) * 2),
-        tags::NEW_FUN => return Ok(cursor.new_fun()?.1),
-        tags::RECORD => return cursor.record(),
+        emit::SMALL_TUPLE => return Ok((u64::from(cursor.u8()?), None)),
+        emit::LARGE_TUPLE => return Ok((u64::from(cursor.u32()?), None)),
+        emit::LIST => return Ok((u64::from(cursor.u32()?) + 1, None)),
+        emit::MAP => return Ok((u64::from(cursor.u32()?) * 2, None)),
+        tags::NEW_FUN => {
+            let (end, terms) = cursor.new_fun()?;
+            return Ok((terms, Some(end)));
+        }
+        tags::RECORD => return Ok((cursor.record()?, None)),
         tag => return Err(cursor.fault_at(start, Fault::Tag(tag))),
     }
-    Ok(0)
+    Ok((0, None))
 }
 
 /// A node and what follows it.

@@ -1,0 +1,8 @@
+//! The term room against its promises and against a real BEAM.
+
+mod beam;
+mod deep;
+mod differential;
+mod roundtrip;
+mod strategy;
+mod text;
