@@ -21,27 +21,18 @@ pub struct Map {
     flat: Vec<Term>,
 }
 
-/// A key is there twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct DuplicateKey;
-
 impl Map {
-    /// Makes a map of keys and values in turn.
-    pub(super) fn from_flat(mut flat: Vec<Term>) -> Result<Map, DuplicateKey> {
+    /// Brings keys and values, in turn, into the order that they have in a map; `false` when a key is there twice.
+    pub(super) fn sort(flat: &mut [Term]) -> bool {
         let (pairs, _) = flat.as_chunks_mut::<2>();
-        if !pairs.is_sorted_by(|[before, _], [after, _]| before < after) {
-            pairs.sort_unstable_by(|[one, _], [other, _]| one.cmp(other));
-            if pairs
-                .windows(2)
-                .any(|two| matches!(two, [[one, _], [other, _]] if one == other))
-            {
-                return Err(DuplicateKey);
-            }
+        if pairs.is_sorted_by(|[before, _], [after, _]| before < after) {
+            return true;
         }
-        Ok(Map { flat })
+        pairs.sort_unstable_by(|[one, _], [other, _]| one.cmp(other));
+        pairs.is_sorted_by(|[before, _], [after, _]| before < after)
     }
 
-    /// A map whose parts are those of another one.
+    /// A map of keys and values, in turn, which are in their order.
     pub(super) fn of_sorted(flat: Vec<Term>) -> Map {
         Map { flat }
     }
