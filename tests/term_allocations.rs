@@ -22,7 +22,9 @@ fn allocations(term: &Term) -> usize {
         change.allocations + change.reallocations
     };
     let first = count(&mut decoder);
-    (0..9).map(|_| count(&mut Decoder::new(bytes.clone()))).fold(first, usize::min)
+    (0..9)
+        .map(|_| count(&mut Decoder::new(bytes.clone())))
+        .fold(first, usize::min)
 }
 
 #[test]
@@ -46,7 +48,10 @@ fn one_allocation_for_each_container() {
         ("#{a => 1,b => <<\"x\">>}", 1),
         ("#{b => 1,a => {1}}", 2),
         ("[1|2]", 1),
-        ("{'$gen_call',{#Pid<'a@b',1,2,3>,[alias|#Ref<'a@b',1,2,3,4>]},{get,key}}", 4),
+        (
+            "{'$gen_call',{#Pid<'a@b',1,2,3>,[alias|#Ref<'a@b',1,2,3,4>]},{get,key}}",
+            4,
+        ),
     ] {
         let term = Term::parse_erlang(text).unwrap();
         assert_eq!(allocations(&term), expected, "{text}");

@@ -73,6 +73,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Takes `count` bytes to be read on their own.
+    pub(super) fn part(&mut self, count: usize) -> Result<Cursor<'a>, DecodeError> {
+        self.take(count).map(|part| Cursor::new(part, 0))
+    }
+
     pub(super) fn pass(&mut self, count: usize) -> Result<(), DecodeError> {
         self.take(count).map(drop)
     }

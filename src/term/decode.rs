@@ -9,10 +9,10 @@ use num_bigint::{BigInt, Sign};
 use smallvec::SmallVec;
 
 use super::cursor::{AtomBytes, Cursor};
+use super::skip::skip_from;
 use super::value::{Export, Opaque};
 use super::{
-    Atom, Bits, DecodeError, Fault, ImproperList, List, Map, Pid, Port, Reference, Term, Tuple,
-    skip, tag,
+    Atom, Bits, DecodeError, Fault, ImproperList, List, Map, Pid, Port, Reference, Term, Tuple, tag,
 };
 
 /// What compressed bytes may expand to, for each byte of them, and in any case. Peers send none unless someone asked
@@ -163,6 +163,15 @@ struct Open {
 }
 
 impl Open {
+    fn new((kind, parts): Head) -> Open {
+        let tail = usize::from(kind == Kind::List);
+        Open {
+            parts: Vec::with_capacity(parts as usize + tail),
+            left: parts,
+            kind,
+        }
+    }
+
     fn owed(&self) -> u64 {
         u64::from(self.left) + u64::from(self.kind == Kind::List)
     }
@@ -205,8 +214,8 @@ impl Reading<'_> {
         // The containers around the one being filled, the outermost first.
         let mut outer: SmallVec<[Open; 8]> = SmallVec::new();
         let mut simple = None;
-        let mut open = match self.begin(&mut simple)? {
-            Some(head) => self.open(head, 0)?,
+        let mut open = match self.begin(&mut simple, 0)? {
+            Some(head) => Open::new(head),
             None => return simple.ok_or_else(|| self.cursor.fault(Fault::Truncated)),
         };
         loop {
@@ -223,13 +232,12 @@ impl Reading<'_> {
                 }
             }
             if let Some(head) = child {
-                let child = self.open(head, open.owed())?;
                 self.owed += open.owed();
                 if outer.len() == outer.capacity() {
                     // By a half, not to the double: a level may have come in two bytes.
                     outer.grow(outer.len() + outer.len() / 2);
                 }
-                outer.push(mem::replace(&mut open, child));
+                outer.push(mem::replace(&mut open, Open::new(head)));
                 continue;
             }
             if open.kind == Kind::Map && !Map::sort(&mut open.parts) {
@@ -244,19 +252,12 @@ impl Reading<'_> {
         }
     }
 
-    /// Opens a container, if the input can hold its parts and all that the others are still owed, `around` by the
-    /// next one.
-    fn open(&self, (kind, parts): Head, around: u64) -> Result<Open, DecodeError> {
-        let tail = u32::from(kind == Kind::List);
-        let owed = u64::from(parts) + u64::from(tail);
-        if self.owed + around + owed > self.cursor.rest().len() as u64 {
-            return Err(self.cursor.fault(Fault::Length(owed)));
+    /// Whether the input ahead can hold `parts` more beside what is owed to the containers `around`.
+    fn can_hold(&self, parts: u64, around: u64, start: usize) -> Result<(), DecodeError> {
+        match around + parts > self.cursor.rest().len() as u64 {
+            true => Err(self.cursor.fault_at(start, Fault::Length(parts))),
+            false => Ok(()),
         }
-        Ok(Open {
-            parts: Vec::with_capacity(parts as usize + tail as usize),
-            left: parts,
-            kind,
-        })
     }
 
     /// Adds parts until there are all, or one is a container itself. What is frequent has a way of its own here.
@@ -294,7 +295,8 @@ impl Reading<'_> {
                 }
                 _ => {
                     open.left -= 1;
-                    if let Some(head) = self.begin(&mut open.parts)? {
+                    let around = self.owed + open.owed();
+                    if let Some(head) = self.begin(&mut open.parts, around)? {
                         return Ok(Some(head));
                     }
                 }
@@ -313,12 +315,10 @@ impl Reading<'_> {
             }
             // [1 | [2]] is [1, 2]: a chain of such tails is one list, not one in the other.
             tag::LIST => {
+                let start = self.cursor.position();
                 let more = ahead.u32()?;
-                let owed = u64::from(more) + 1;
-                if self.owed + owed > ahead.rest().len() as u64 {
-                    return Err(self.cursor.fault(Fault::Length(owed)));
-                }
                 self.cursor = ahead;
+                self.can_hold(u64::from(more) + 1, self.owed, start)?;
                 open.left = more;
                 reserve(&mut open.parts, more as usize + 1);
                 Ok(Tail::More)
@@ -332,15 +332,16 @@ impl Reading<'_> {
                 open.parts.extend(integers);
                 Ok(Tail::None)
             }
-            _ => Ok(match self.begin(&mut open.parts)? {
+            _ => Ok(match self.begin(&mut open.parts, self.owed)? {
                 Some(head) => Tail::Container(head),
                 None => Tail::Simple,
             }),
         }
     }
 
-    /// Reads a simple term and puts it into its place, or reads the head of a container.
-    fn begin(&mut self, place: &mut impl Place) -> Result<Option<Head>, DecodeError> {
+    /// Reads a simple term and puts it into its place, or reads the head of a container and finds that the input can
+    /// hold it, beside what is owed to those `around`.
+    fn begin(&mut self, place: &mut impl Place, around: u64) -> Result<Option<Head>, DecodeError> {
         let start = self.cursor.position();
         let cursor = &mut self.cursor;
         match cursor.u8()? {
@@ -357,29 +358,44 @@ impl Reading<'_> {
                 let atom = atom(text).ok_or_else(|| cursor.fault_at(start, Fault::Atom))?;
                 place.put(|| Term::Atom(atom));
             }
-            tag::SMALL_TUPLE => match cursor.u8()? {
-                0 => place.put(|| Term::tuple([])),
-                arity => return Ok(Some((Kind::Tuple, u32::from(arity)))),
-            },
-            tag::LARGE_TUPLE => match cursor.u32()? {
-                0 => place.put(|| Term::tuple([])),
-                arity => return Ok(Some((Kind::Tuple, arity))),
-            },
-            tag::LIST => loop {
-                match cursor.u32()? {
-                    // What remains of [ | tail] is the tail.
-                    0 if cursor.rest().first() == Some(&tag::LIST) => cursor.pass(1)?,
-                    0 => return self.begin(place),
-                    length => return Ok(Some((Kind::List, length))),
+            tag @ (tag::SMALL_TUPLE | tag::LARGE_TUPLE) => {
+                let arity = match tag {
+                    tag::SMALL_TUPLE => u32::from(cursor.u8()?),
+                    _ => cursor.u32()?,
+                };
+                if arity > 0 {
+                    self.can_hold(u64::from(arity), around, start)?;
+                    return Ok(Some((Kind::Tuple, arity)));
                 }
-            },
-            tag::MAP => match cursor.u32()? {
-                0 => place.put(|| Term::Map(Map::default())),
-                pairs => match pairs.checked_mul(2) {
-                    Some(parts) => return Ok(Some((Kind::Map, parts))),
-                    None => return Err(cursor.fault_at(start, Fault::Length(u64::from(pairs)))),
-                },
-            },
+                place.put(|| Term::tuple([]));
+            }
+            tag::MAP => {
+                let pairs = cursor.u32()?;
+                if pairs > 0 {
+                    let parts = u64::from(pairs) * 2;
+                    self.can_hold(parts, around, start)?;
+                    let fault = || self.cursor.fault_at(start, Fault::Length(parts));
+                    let parts = u32::try_from(parts).map_err(|_| fault())?;
+                    return Ok(Some((Kind::Map, parts)));
+                }
+                place.put(|| Term::Map(Map::default()));
+            }
+            tag::LIST => {
+                let mut start = start;
+                loop {
+                    let length = self.cursor.u32()?;
+                    self.can_hold(u64::from(length) + 1, around, start)?;
+                    if length > 0 {
+                        return Ok(Some((Kind::List, length)));
+                    }
+                    // What remains of [ | tail] is the tail.
+                    if self.cursor.rest().first() != Some(&tag::LIST) {
+                        return self.begin(place, around);
+                    }
+                    start = self.cursor.position();
+                    self.cursor.pass(1)?;
+                }
+            }
             tag::NIL => place.put(Term::nil),
             tag::STRING => {
                 let length = usize::from(cursor.u16()?);
@@ -420,8 +436,9 @@ impl Reading<'_> {
             }
             tag @ (tag::NEW_PID | tag::PID) => {
                 let node = node(cursor)?;
-                let (id, serial) = (cursor.u32()?, cursor.u32()?);
-                let creation = creation(cursor, tag == tag::PID)?;
+                let mut numbers = cursor.part(8 + boot_width(tag))?;
+                let (id, serial) = (numbers.u32()?, numbers.u32()?);
+                let creation = boot(numbers)?;
                 place.put(|| {
                     Term::Pid(Pid {
                         node,
@@ -433,27 +450,32 @@ impl Reading<'_> {
             }
             tag @ (tag::V4_PORT | tag::NEW_PORT | tag::PORT) => {
                 let node = node(cursor)?;
-                let id = match tag {
-                    tag::V4_PORT => cursor.u64()?,
-                    _ => u64::from(cursor.u32()?),
+                let width = if tag == tag::V4_PORT { 8 } else { 4 };
+                let mut numbers = cursor.part(width + boot_width(tag))?;
+                let id = match width {
+                    8 => numbers.u64()?,
+                    _ => u64::from(numbers.u32()?),
                 };
-                let creation = creation(cursor, tag == tag::PORT)?;
+                let creation = boot(numbers)?;
                 place.put(|| Term::Port(Port { node, id, creation }));
             }
             tag @ (tag::NEWER_REFERENCE | tag::NEW_REFERENCE) => {
                 let count = cursor.words()?;
                 let node = node(cursor)?;
-                let creation = creation(cursor, tag == tag::NEW_REFERENCE)?;
+                let mut numbers = cursor.part(boot_width(tag) + 4 * count)?;
+                let creation = boot(numbers.part(boot_width(tag))?)?;
                 let mut words = [0; 5];
                 for word in words.iter_mut().take(count) {
-                    *word = cursor.u32()?;
+                    *word = numbers.u32()?;
                 }
                 let words = words.get(..count).unwrap_or_default();
                 self.reference(node, creation, words, place)?;
             }
             tag::REFERENCE => {
-                let (node, word) = (node(cursor)?, cursor.u32()?);
-                let creation = creation(cursor, true)?;
+                let node = node(cursor)?;
+                let mut numbers = cursor.part(4 + boot_width(tag::REFERENCE))?;
+                let word = numbers.u32()?;
+                let creation = boot(numbers)?;
                 self.reference(node, creation, &[word], place)?;
             }
             tag::EXPORT => {
@@ -467,11 +489,11 @@ impl Reading<'_> {
                 place.put(|| Term::Export(export));
             }
             tag::NEW_FUN => {
-                let fun = self.opaque(start)?;
+                let fun = self.opaque(start, around)?;
                 place.put(|| Term::Fun(fun));
             }
             tag::RECORD => {
-                let record = self.opaque(start)?;
+                let record = self.opaque(start, around)?;
                 place.put(|| Term::Record(record));
             }
             tag => return Err(cursor.fault_at(start, Fault::Tag(tag))),
@@ -494,14 +516,10 @@ impl Reading<'_> {
     }
 
     /// What began at `start`, as it is.
-    fn opaque(&mut self, start: usize) -> Result<Opaque, DecodeError> {
-        let from = self.bytes.get(start..).unwrap_or_default();
-        let length = skip(from).map_err(|error| DecodeError {
-            offset: start + error.offset,
-            ..error
-        })?;
-        self.cursor = Cursor::new(self.bytes, start + length);
-        Ok(Opaque(self.bytes.slice(start..start + length)))
+    fn opaque(&mut self, start: usize, around: u64) -> Result<Opaque, DecodeError> {
+        let end = skip_from(self.bytes, start, around)?;
+        self.cursor = Cursor::new(self.bytes, end);
+        Ok(Opaque(self.bytes.slice(start..end)))
     }
 }
 
@@ -542,11 +560,19 @@ fn node(cursor: &mut Cursor<'_>) -> Result<Atom, DecodeError> {
     atom(text).ok_or_else(|| cursor.fault_at(start, Fault::Atom))
 }
 
-/// The boot of a node: in older forms a byte.
-fn creation(cursor: &mut Cursor<'_>, in_a_byte: bool) -> Result<u32, DecodeError> {
-    match in_a_byte {
-        true => cursor.u8().map(u32::from),
-        false => cursor.u32(),
+/// How many bytes tell the boot of a node.
+fn boot_width(tag: u8) -> usize {
+    match tag {
+        tag::PID | tag::PORT | tag::REFERENCE | tag::NEW_REFERENCE => 1,
+        _ => 4,
+    }
+}
+
+/// The boot of a node, which is all that is left.
+fn boot(mut left: Cursor<'_>) -> Result<u32, DecodeError> {
+    match left.rest().len() {
+        1 => left.u8().map(u32::from),
+        _ => left.u32(),
     }
 }
 

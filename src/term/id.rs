@@ -101,10 +101,10 @@ impl Ord for Pid {
 
 impl Ord for Port {
     fn cmp(&self, other: &Port) -> Ordering {
-        self.id
-            .cmp(&other.id)
-            .then_with(|| self.node.cmp(&other.node))
+        self.node
+            .cmp(&other.node)
             .then_with(|| self.creation.cmp(&other.creation))
+            .then_with(|| self.id.cmp(&other.id))
     }
 }
 

@@ -18,13 +18,18 @@ use super::{DecodeError, Fault, tag};
 /// assert!(skip(&[104, 2, 97, 7]).is_err());
 /// ```
 pub fn skip(bytes: &[u8]) -> Result<usize, DecodeError> {
-    let mut cursor = Cursor::new(bytes, 0);
+    skip_from(bytes, 0, 0)
+}
+
+/// Where the term ends that begins `at` a place, when behind it `around` terms more must come.
+pub(super) fn skip_from(bytes: &[u8], at: usize, around: u64) -> Result<usize, DecodeError> {
+    let mut cursor = Cursor::new(bytes, at);
     // Terms that are still to come, in all containers that are open.
-    let mut owed = 1;
+    let mut owed = around + 1;
     let mut funs: SmallVec<[OpenFun; 4]> = SmallVec::new();
     // How many terms are owed when the innermost fun is complete.
     let mut behind_fun = u64::MAX;
-    while owed > 0 {
+    while owed > around {
         owed -= 1;
         match *cursor.rest() {
             [tag::SMALL_INTEGER, _, ref rest @ ..]
@@ -52,7 +57,7 @@ pub fn skip(bytes: &[u8]) -> Result<usize, DecodeError> {
             if fun.end != cursor.position() {
                 return Err(cursor.fault_at(fun.start, Fault::Opaque));
             }
-            behind_fun = funs.last().map_or(u64::MAX, |around| around.owed);
+            behind_fun = funs.last().map_or(u64::MAX, |outer| outer.owed);
         }
     }
     Ok(cursor.position())

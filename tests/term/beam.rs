@@ -32,12 +32,12 @@ const SERVER: &str = r#"
     end end)().
 "#;
 
-pub struct Beam {
+pub(crate) struct Beam {
     child: Child,
 }
 
 /// Asks the BEAM, or says loudly that there is none and returns `None`.
-pub fn ask(request: &Term) -> Option<Result<Term, Term>> {
+pub(crate) fn ask(request: &Term) -> Option<Result<Term, Term>> {
     static BEAM: OnceLock<Option<Mutex<Beam>>> = OnceLock::new();
     let beam = BEAM.get_or_init(|| {
         let beam = Beam::start();
@@ -51,13 +51,14 @@ pub fn ask(request: &Term) -> Option<Result<Term, Term>> {
 }
 
 /// The answer to a request that must succeed.
-pub fn tell(request: &Term) -> Option<Term> {
+pub(crate) fn tell(request: &Term) -> Option<Term> {
     ask(request).map(|answer| answer.unwrap_or_else(|error| panic!("{request:?}: {error:?}")))
 }
 
 impl Beam {
     fn start() -> Option<Beam> {
-        let elixir = std::env::var("ELIXIR_EBIN").unwrap_or("/usr/lib/elixir/lib/elixir/ebin".into());
+        let elixir =
+            std::env::var("ELIXIR_EBIN").unwrap_or("/usr/lib/elixir/lib/elixir/ebin".into());
         let child = Command::new("erl")
             .args(["-noinput", "-pa", &elixir, "-eval", SERVER])
             .env("ERL_CRASH_DUMP_BYTES", "0")
@@ -70,7 +71,9 @@ impl Beam {
     fn ask(&mut self, request: &Term) -> Result<Term, Term> {
         let bytes = request.to_external().unwrap();
         let stdin = self.child.stdin.as_mut().unwrap();
-        stdin.write_all(&(bytes.len() as u32).to_be_bytes()).unwrap();
+        stdin
+            .write_all(&(bytes.len() as u32).to_be_bytes())
+            .unwrap();
         stdin.write_all(&bytes).unwrap();
         stdin.flush().unwrap();
         let stdout = self.child.stdout.as_mut().unwrap();
@@ -86,6 +89,6 @@ impl Beam {
     }
 }
 
-pub fn op(name: &'static str, arguments: impl IntoIterator<Item = Term>) -> Term {
+pub(crate) fn op(name: &'static str, arguments: impl IntoIterator<Item = Term>) -> Term {
     Term::tuple(std::iter::once(Term::atom(name)).chain(arguments))
 }

@@ -21,10 +21,16 @@ fn bytes(before: &[u8], after: &[u8]) -> Bytes {
 
 fn on_a_small_stack(name: &'static str, work: impl FnOnce() + Send + 'static) {
     let start = Instant::now();
-    let thread = std::thread::Builder::new().name(name.into()).stack_size(STACK);
+    let thread = std::thread::Builder::new()
+        .name(name.into())
+        .stack_size(STACK);
     thread.spawn(work).unwrap().join().unwrap();
     // A quadratic step over a million levels takes an hour.
-    assert!(start.elapsed() < Duration::from_secs(120), "{name}: {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(120),
+        "{name}: {:?}",
+        start.elapsed()
+    );
 }
 
 fn hash(term: &Term) -> u64 {
@@ -80,7 +86,11 @@ deep! {
 #[test]
 fn a_chain_of_tails_is_one_list() {
     on_a_small_stack("tails", || {
-        for (end, proper) in [(&[97, 7][..], false), (&[106], true), (&[107, 0, 2, 1, 2], true)] {
+        for (end, proper) in [
+            (&[97, 7][..], false),
+            (&[106], true),
+            (&[107, 0, 2, 1, 2], true),
+        ] {
             let mut all = vec![131];
             (0..LEVELS).for_each(|_| all.extend([108, 0, 0, 0, 1, 97, 1]));
             all.extend(end);

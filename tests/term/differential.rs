@@ -124,7 +124,12 @@ proptest! {
     fn terms_sort_as_in_erlang(mut terms in prop::collection::vec(prop_oneof![any_term(), number(), identifier()], 0..20)) {
         if let Some(sorted) = tell(&op("sort", [Term::list(terms.clone())])) {
             terms.sort_by(Term::cmp_numeric);
-            prop_assert_eq!(sorted, Term::list(terms));
+            // In which order 1 and 1.0 stay, which are equal, is the algorithm's affair.
+            let sorted = sorted.as_list().unwrap();
+            prop_assert_eq!(sorted.len(), terms.len());
+            for (theirs, ours) in sorted.iter().zip(&terms) {
+                prop_assert!(theirs.eq_numeric(ours), "{:?} {:?}", theirs, ours);
+            }
         }
     }
 
@@ -159,7 +164,9 @@ fn evaluated(text: &str) -> Option<(Term, Bytes)> {
 #[test]
 fn terms_of_the_issue_arrive_equal() {
     let nested = |levels| (0..levels).fold(Term::nil(), |term, _| Term::list([term]));
-    let big: Map = (0..1000).map(|key| (Term::from(key), Term::from(key))).collect();
+    let big: Map = (0..1000)
+        .map(|key| (Term::from(key), Term::from(key)))
+        .collect();
     for term in [
         Term::list([Term::from(-1), Term::from(2)]),
         Term::list([Term::from(300)]),
@@ -193,7 +200,9 @@ fn funs_and_ids_of_a_beam_keep_their_bytes() {
         "(fun(Y) -> fun(X) -> {X, Y, fun() -> X + Y end} end end)(<<1, 2, 3>>)",
         "[fun(X) -> X end, #{fun() -> 1 end => 2}]",
     ] {
-        let Some((term, bytes)) = evaluated(text) else { return };
+        let Some((term, bytes)) = evaluated(text) else {
+            return;
+        };
         assert!(checked(&bytes[1..]).is_some());
         for end in 0..bytes.len() {
             assert!(decode(bytes.slice(..end)).is_err());
@@ -206,7 +215,9 @@ fn funs_and_ids_of_a_beam_keep_their_bytes() {
 
 #[test]
 fn funs_stand_where_erlang_has_them() {
-    let Some((fun, _)) = evaluated("fun(X) -> X end") else { return };
+    let Some((fun, _)) = evaluated("fun(X) -> X end") else {
+        return;
+    };
     for other in ["fun lists:map/2", "1", "ok", "{}", "[]"] {
         same_order(&fun, &Term::parse_erlang(other).unwrap()).unwrap();
     }
@@ -250,7 +261,9 @@ fn legacy_tags_mean_what_the_beam_takes_them_for() {
     ] {
         let ours = checked(&bytes).unwrap_or_else(|| panic!("{bytes:?}"));
         let versioned: Vec<u8> = [&[131], &bytes[..]].concat();
-        let Some(theirs) = tell(&op("echo", [Term::Binary(versioned.into())])) else { return };
+        let Some(theirs) = tell(&op("echo", [Term::Binary(versioned.into())])) else {
+            return;
+        };
         let theirs = decode(theirs.as_binary().unwrap().clone()).unwrap();
         assert_eq!(ours, theirs, "{bytes:?}");
     }
@@ -277,7 +290,9 @@ fn keys_that_are_numbers_are_exact() {
 fn minus_zero_is_as_the_release_has_it() {
     let (zero, minus) = (Term::float(0.0).unwrap(), Term::float(-0.0).unwrap());
     assert_eq!(zero.cmp_numeric(&minus), Ordering::Equal);
-    let Some(release) = tell(&op("otp", [])) else { return };
+    let Some(release) = tell(&op("otp", [])) else {
+        return;
+    };
     if release.as_int() >= Some(27) {
         same_order(&zero, &minus).unwrap();
         same_key_order(&zero, &minus).unwrap();

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::strategy::any_term;
 
 /// Decodes, and checks that `skip` says the same.
-pub fn checked(bytes: &[u8]) -> Option<Term> {
+pub(crate) fn checked(bytes: &[u8]) -> Option<Term> {
     let mut decoder = Decoder::new(Bytes::copy_from_slice(bytes));
     let decoded = decoder.term();
     let skipped = skip(bytes);
@@ -106,14 +106,22 @@ fn faults_are_named_with_their_place() {
         (&[131, 104, 2, 97, 1, 82, 0], 5, Fault::Tag(82)),
         (&[131, 108, 0, 0, 0, 9, 106], 1, Fault::Length(10)),
         (&[131, 119, 1, 255], 1, Fault::Atom),
-        (&[131, 77, 0, 0, 0, 1, 9, 1], 7, Fault::Bits(9)),
-        (&[131, 116, 0, 0, 0, 2, 97, 1, 97, 1, 97, 1, 97, 1], 14, Fault::DuplicateKey),
-        (&[131, 90, 0, 6, 119, 1, 97], 4, Fault::Words(6)),
+        (&[131, 77, 0, 0, 0, 1, 9, 1], 6, Fault::Bits(9)),
+        (
+            &[131, 116, 0, 0, 0, 2, 97, 1, 97, 1, 97, 1, 97, 1],
+            14,
+            Fault::DuplicateKey,
+        ),
+        (&[131, 90, 0, 6, 119, 1, 97], 2, Fault::Words(6)),
         (&[131, 70, 127, 240, 0, 0, 0, 0, 0, 0], 2, Fault::Float),
         (&[131, 88, 97, 1], 2, Fault::NoAtom),
     ] {
         let error = decode(Bytes::from_static(bytes)).unwrap_err();
-        assert_eq!((error.offset, error.fault), (offset, fault), "{bytes:?}: {error}");
+        assert_eq!(
+            (error.offset, error.fault),
+            (offset, fault),
+            "{bytes:?}: {error}"
+        );
     }
 }
 

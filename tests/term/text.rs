@@ -56,21 +56,82 @@ proptest! {
     }
 }
 
+/// Expressions rather than literals.
+const BEYOND_US: &[&str] = &[
+    "<<1::size(3)>>",
+    "\"a\" <> \"b\"",
+    "~c'text'",
+    "~w\"a b\"",
+    "~s\"x\"",
+    "\"\"\"\nx\n\"\"\"",
+    "- 1",
+    "<<300>>",
+    "<<-1>>",
+    "\"a\" \"b\"",
+];
+
 /// Texts that both we and the language read, with the same result.
 #[test]
 fn erlang_by_hand() {
     for text in [
-        "#{node => 'a@b'}", "[1,2|3]", "[1|[2]]", "\"text\"", "\"\\x{65E5}\\n\\t\\s\\e\\\\\\\"\"", "'it\\'s'", "16#FF", "2#-1", "-16#fF",
-        "36#zz", "1_000", "1.5e3", "-1.0e-3", "$a", "$\\n", "$\\s", "<<1,2,3>>", "<<\"text\">>", "<<\"é\"/utf8>>", "<<1:3>>", "<<5,1:3>>",
-        "<<>>", "fun lists:map/2", "fun 'a b':'c d'/0", "% comment\n{a, % more\n b}", "[]", "{}", "#{}", "\"\\101\"", "\"\\^A\"", "a@b", "+1",
-        "\"a\" \"b\"", "'ä'", "é", "<<\"ab\",0>>", "- 1", "$\\x41", "$\\101", "\"\\x41\"", "maybe_not", "<<1:8>>", "<<300>>", "<<-1>>", "0.0", "1.0E5",
+        "#{node => 'a@b'}",
+        "[1,2|3]",
+        "[1|[2]]",
+        "\"text\"",
+        "\"\\x{65E5}\\n\\t\\s\\e\\\\\\\"\"",
+        "'it\\'s'",
+        "16#FF",
+        "2#-1",
+        "-16#fF",
+        "36#zz",
+        "1_000",
+        "1.5e3",
+        "-1.0e-3",
+        "$a",
+        "$\\n",
+        "$\\s",
+        "<<1,2,3>>",
+        "<<\"text\">>",
+        "<<\"é\"/utf8>>",
+        "<<1:3>>",
+        "<<5,1:3>>",
+        "<<>>",
+        "fun lists:map/2",
+        "fun 'a b':'c d'/0",
+        "% comment\n{a, % more\n b}",
+        "[]",
+        "{}",
+        "#{}",
+        "\"\\101\"",
+        "\"\\^A\"",
+        "a@b",
+        "+1",
+        "\"a\" \"b\"",
+        "'ä'",
+        "é",
+        "<<\"ab\",0>>",
+        "- 1",
+        "$\\x41",
+        "$\\101",
+        "\"\\x41\"",
+        "maybe_not",
+        "<<1:8>>",
+        "<<300>>",
+        "<<-1>>",
+        "0.0",
+        "1.0E5",
     ] {
         let ours = Term::parse_erlang(text);
-        let Some(answer) = crate::beam::ask(&op("erl_eval", [Term::from(format!("{text}\n."))])) else { continue };
+        let Some(answer) = crate::beam::ask(&op("erl_eval", [Term::from(format!("{text}\n."))]))
+        else {
+            continue;
+        };
         match (ours, answer) {
             (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs, "{text}"),
             (Err(_), Err(_)) => {}
-            (ours, theirs) => eprintln!("differ on {text}: {ours:?} {theirs:?}"),
+            // Not all that the language reads do we read; but never the other way round.
+            (Err(error), Ok(_)) => assert!(BEYOND_US.contains(&text), "{text}: {error}"),
+            (Ok(ours), Err(_)) => panic!("{text} is {ours:?} for us alone"),
         }
     }
 }
@@ -78,18 +139,75 @@ fn erlang_by_hand() {
 #[test]
 fn elixir_by_hand() {
     for text in [
-        "%{node: :\"a@b\"}", "%{:a => 1, \"b\" => 2}", "[a: 1, b: 2]", "[{:a, 1}, 2]", "[1, a: 2]", "'text'", "~c\"text\"", "\"é\\n\\u00e9\\u{65e5}\\x41\"", "0xFF",
-        "0b101", "0o17", "-0x10", "1_000", "1.5e3", "-1.0e-3", "?a", "?\\n", "<<1, 2>>", "<<1::3>>", "<<1::size(3)>>", "<<\"a\", 1>>", "nil", ":nil", "true",
-        "Foo.Bar", ":\"Elixir.Foo\"", ":foo?", "&Enum.map/2", "&:lists.map/2", "&:\"a b\".\"c d\"/0", "# comment\n{:a, # more\n :b}", "[1 | 2]", "[a: 1, \"b c\": 2]",
-        "%{\"a b\": 1}", ":+", ":==", ":{}", ":%{}", ":<<>>", ":..", ":|>", "\"a\" <> \"b\"", "~c'text'", "~w\"a b\"", "~s\"x\"", ":'a b'", "%{a: 1,}", "[1,]", "\"\"\"\nx\n\"\"\"",
-        "- 1", "+1", "<<1::8>>", "<<300>>", "[nil: 1, true: 2]", "%{nil: 1}", "Elixir", "Elixir.Foo", "\"\\d\\a\\0\"",
+        "%{node: :\"a@b\"}",
+        "%{:a => 1, \"b\" => 2}",
+        "[a: 1, b: 2]",
+        "[{:a, 1}, 2]",
+        "[1, a: 2]",
+        "'text'",
+        "~c\"text\"",
+        "\"é\\n\\u00e9\\u{65e5}\\x41\"",
+        "0xFF",
+        "0b101",
+        "0o17",
+        "-0x10",
+        "1_000",
+        "1.5e3",
+        "-1.0e-3",
+        "?a",
+        "?\\n",
+        "<<1, 2>>",
+        "<<1::3>>",
+        "<<1::size(3)>>",
+        "<<\"a\", 1>>",
+        "nil",
+        ":nil",
+        "true",
+        "Foo.Bar",
+        ":\"Elixir.Foo\"",
+        ":foo?",
+        "&Enum.map/2",
+        "&:lists.map/2",
+        "&:\"a b\".\"c d\"/0",
+        "# comment\n{:a, # more\n :b}",
+        "[1 | 2]",
+        "[a: 1, \"b c\": 2]",
+        "%{\"a b\": 1}",
+        ":+",
+        ":==",
+        ":{}",
+        ":%{}",
+        ":<<>>",
+        ":..",
+        ":|>",
+        "\"a\" <> \"b\"",
+        "~c'text'",
+        "~w\"a b\"",
+        "~s\"x\"",
+        ":'a b'",
+        "%{a: 1,}",
+        "[1,]",
+        "\"\"\"\nx\n\"\"\"",
+        "- 1",
+        "+1",
+        "<<1::8>>",
+        "<<300>>",
+        "[nil: 1, true: 2]",
+        "%{nil: 1}",
+        "Elixir",
+        "Elixir.Foo",
+        "\"\\d\\a\\0\"",
     ] {
         let ours = Term::parse_elixir(text);
-        let Some(answer) = crate::beam::ask(&op("elixir_eval", [Term::from(text)])) else { continue };
+        let Some(answer) = crate::beam::ask(&op("elixir_eval", [Term::from(text)])) else {
+            continue;
+        };
         match (ours, answer) {
             (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs, "{text}"),
             (Err(_), Err(_)) => {}
-            (ours, theirs) => eprintln!("differ on {text}: {ours:?} {theirs:?}"),
+            // Not all that the language reads do we read; but never the other way round.
+            (Err(error), Ok(_)) => assert!(BEYOND_US.contains(&text), "{text}: {error}"),
+            (Ok(ours), Err(_)) => panic!("{text} is {ours:?} for us alone"),
         }
     }
 }

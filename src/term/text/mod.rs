@@ -72,7 +72,7 @@ impl Term {
     /// Reads a term that is written as in Erlang; a full stop may follow.
     ///
     /// # Errors
-    /// Where it is none, or nested deeper than 256 levels.
+    /// Where it is none, or nested deeper than 128 levels.
     pub fn parse_erlang(text: &str) -> Result<Term, ParseError> {
         parse::parse(text, Syntax::Erlang)
     }
@@ -80,7 +80,7 @@ impl Term {
     /// Reads a term that is written as in Elixir: literals only, nothing is evaluated.
     ///
     /// # Errors
-    /// Where it is none, or nested deeper than 256 levels.
+    /// Where it is none, or nested deeper than 128 levels.
     pub fn parse_elixir(text: &str) -> Result<Term, ParseError> {
         parse::parse(text, Syntax::Elixir)
     }
@@ -143,6 +143,13 @@ fn is_plain_elixir_atom(text: &str) -> bool {
         && stem
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '@')
+}
+
+/// Whether `text` is the name of a function in Elixir without quotes, behind a module and a dot.
+fn is_elixir_function(text: &str) -> bool {
+    is_plain_elixir_atom(text)
+        && !text.contains('@')
+        && !text.starts_with(|first: char| first.is_ascii_uppercase())
 }
 
 /// `Foo.Bar` for the atom `Elixir.Foo.Bar`.

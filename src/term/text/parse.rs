@@ -18,7 +18,7 @@ pub struct ParseError {
 }
 
 /// Levels of nesting. Text is typed by people, and the parser recurses.
-const DEEPEST: usize = 256;
+const DEEPEST: usize = 128;
 
 pub(super) fn parse(text: &str, syntax: Syntax) -> Result<Term, ParseError> {
     let mut parser = Parser {
@@ -36,6 +36,14 @@ pub(super) fn parse(text: &str, syntax: Syntax) -> Result<Term, ParseError> {
         false => Err(parser.expected("the end of the text")),
     }
 }
+
+/// What may stand behind a colon without quotes though it is no word; of two that begin alike the longer one first.
+const ELIXIR_OPERATORS: &[&str] = &[
+    "%{}", "<<<", "<<>>", "<<~", "<|>", "<~>", "<~", "<>", "<=", "<-", "<", ">>>", ">=", ">",
+    "===", "==", "=~", "=>", "=", "!==", "!=", "!", "&&&", "&&", "&", "|||", "||", "|>", "|",
+    "+++", "++", "+", "---", "--", "->", "-", "**", "*", "/", "^^^", "^", "~>>", "~>", "~~~",
+    "...", "..", ".", "{}", "%", "@",
+];
 
 struct Parser<'a> {
     text: &'a str,
@@ -109,7 +117,7 @@ impl<'a> Parser<'a> {
 
     fn term(&mut self) -> Result<Term, ParseError> {
         if self.depth == DEEPEST {
-            return Err(self.expected("at most 256 levels"));
+            return Err(self.expected("at most 128 levels"));
         }
         self.depth += 1;
         self.blank();
@@ -189,7 +197,15 @@ impl<'a> Parser<'a> {
             if !self.eat(",") {
                 return Err(self.expected("a comma, or the end of what was opened"));
             }
+            if self.ends_behind_a_comma(close) {
+                return Ok(elements);
+            }
         }
+    }
+
+    fn ends_behind_a_comma(&mut self, close: &str) -> bool {
+        self.blank();
+        self.syntax == Syntax::Elixir && self.eat(close)
     }
 
     fn list(&mut self) -> Result<Term, ParseError> {
@@ -214,6 +230,9 @@ impl<'a> Parser<'a> {
             }
             if !self.eat(",") {
                 return Err(self.expected("a comma, a bar or ]"));
+            }
+            if self.ends_behind_a_comma("]") {
+                return Ok(Term::list(elements));
             }
         }
     }
@@ -278,6 +297,13 @@ impl<'a> Parser<'a> {
             let text = self.quoted('"')?;
             return self.atom_of(&text);
         }
+        if self.rest().starts_with('\'') {
+            let text = self.quoted('\'')?;
+            return self.atom_of(&text);
+        }
+        if let Some(operator) = ELIXIR_OPERATORS.iter().find(|operator| self.eat(operator)) {
+            return self.atom_of(operator);
+        }
         let word = self.take_while(is_word);
         if word.is_empty() {
             return Err(self.expected("an atom"));
@@ -305,7 +331,8 @@ impl<'a> Parser<'a> {
             (Syntax::Erlang, word) if word.starts_with(|c: char| c.is_lowercase()) => {
                 self.atom_of(word)
             }
-            (Syntax::Elixir, "nil" | "true" | "false") => self.atom_of(word),
+            (Syntax::Elixir, "nil" | "true" | "false" | "Elixir") => self.atom_of(word),
+            (Syntax::Elixir, word) if word.starts_with("Elixir.") => self.atom_of(word),
             (Syntax::Elixir, word) if word.starts_with(|c: char| c.is_uppercase()) => {
                 let word = word.trim_end_matches('.');
                 self.at = start + word.len();
@@ -471,14 +498,41 @@ impl<'a> Parser<'a> {
             'f' => '\u{c}',
             'v' => '\u{b}',
             'd' => '\u{7f}',
+            'a' if self.syntax == Syntax::Elixir => '\u{7}',
             '0' if self.syntax == Syntax::Elixir => '\0',
-            'x' => return self.hex_letter(),
+            'x' => return self.hex_letter(2),
+            'u' if self.syntax == Syntax::Elixir => return self.hex_letter(4),
+            '^' if self.syntax == Syntax::Erlang => return self.control_letter(),
+            first @ '0'..='7' if self.syntax == Syntax::Erlang => self.octal_letter(first),
             other => other,
         })
     }
 
-    /// Behind `\x`: two digits, or any number in braces.
-    fn hex_letter(&mut self) -> Result<char, ParseError> {
+    /// Behind `\^`.
+    fn control_letter(&mut self) -> Result<char, ParseError> {
+        let letter = self.rest().bytes().next();
+        let letter = letter.filter(|letter| matches!(letter, b'@'..=b'_' | b'a'..=b'z'));
+        let letter = letter.ok_or_else(|| self.expected("the letter of a control character"))?;
+        self.at += 1;
+        Ok(char::from(letter & 31))
+    }
+
+    /// Up to three octal digits, of which `first` is the first.
+    fn octal_letter(&mut self, first: char) -> char {
+        let rest = self.rest().bytes();
+        let more = rest
+            .take(2)
+            .take_while(|digit| matches!(digit, b'0'..=b'7'));
+        let digits: Vec<u32> = more.map(|digit| u32::from(digit - b'0')).collect();
+        self.at += digits.len();
+        let first = first.to_digit(8).unwrap_or(0);
+        let value = digits.iter().fold(first, |value, digit| value * 8 + digit);
+        // At most 511, which is no surrogate.
+        char::from_u32(value).unwrap_or_default()
+    }
+
+    /// Behind `\x` or `\u`: so many digits, or any number in braces.
+    fn hex_letter(&mut self, count: usize) -> Result<char, ParseError> {
         let digits = match self.eat("{") {
             true => {
                 let digits = self.take_while(|c| c.is_ascii_hexdigit());
@@ -486,7 +540,7 @@ impl<'a> Parser<'a> {
                 digits
             }
             false => {
-                let digits = self.rest().get(..2).unwrap_or_default();
+                let digits = self.rest().get(..count).unwrap_or_default();
                 self.at += digits.len();
                 digits
             }

@@ -4,7 +4,7 @@ use std::fmt::{self, Formatter, Write};
 
 use smallvec::SmallVec;
 
-use super::{Syntax, elixir_alias, is_plain_elixir_atom, is_plain_erlang_atom};
+use super::{Syntax, elixir_alias, is_elixir_function, is_plain_elixir_atom, is_plain_erlang_atom};
 use crate::term::{Atom, Bits, Term};
 
 /// A container whose rest is still to be written.
@@ -100,7 +100,7 @@ fn begin<'a>(
             f.write_str(if syntax == Syntax::Erlang { ":" } else { "." })?;
             match syntax {
                 Syntax::Erlang => print_atom(&export.function, syntax, f)?,
-                Syntax::Elixir if is_plain_elixir_atom(export.function.as_str()) => {
+                Syntax::Elixir if is_elixir_function(export.function.as_str()) => {
                     f.write_str(export.function.as_str())?;
                 }
                 Syntax::Elixir => print_quoted(export.function.as_str(), '"', syntax, f)?,
@@ -203,7 +203,10 @@ fn print_quoted(text: &str, quote: char, syntax: Syntax, f: &mut Formatter<'_>) 
                 f.write_str("\\#")?
             }
             letter if letter == quote => write!(f, "\\{letter}")?,
-            letter if letter.is_control() => write!(f, "\\x{{{:X}}}", u32::from(letter))?,
+            letter if letter.is_control() => {
+                let mark = if syntax == Syntax::Elixir { 'u' } else { 'x' };
+                write!(f, "\\{mark}{{{:X}}}", u32::from(letter))?;
+            }
             letter => f.write_char(letter)?,
         }
     }
