@@ -43,7 +43,7 @@ fn literal() -> BoxedStrategy<Term> {
         1 => vec(any::<u8>().prop_map(Term::from), 0..12).prop_map(Term::list),
         // Elixir 1.14 leaves escapes in quoted names of functions as they are.
         1 => ("[a-z]{1,4}", atom_text().prop_filter("escapes", |text| {
-            !text.contains(|c: char| c.is_control() || matches!(c, '"' | '\\' | '#'))
+            !text.contains(|c: char| c.is_control() || matches!(c, '"' | '\\' | '#' | '\u{2000}'..='\u{206f}'))
         }), any::<u8>()).prop_map(|(module, function, arity)| {
             let export = beamlink::term::Export {
                 module: Atom::new(&module).unwrap(),

@@ -50,6 +50,8 @@ proptest! {
     #[test]
     fn elixir_reads_what_we_write(term in literal_term()) {
         let text = term.to_elixir().to_string();
+        // Elixir 1.14 counts bytes where 255 characters are allowed.
+        prop_assume!(text.split('"').all(|piece| piece.len() <= 255));
         if let Some(read) = tell(&op("elixir_eval", [Term::from(text)])) {
             prop_assert_eq!(read, term);
         }

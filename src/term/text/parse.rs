@@ -367,7 +367,7 @@ impl<'a> Parser<'a> {
         self.want("&")?;
         let module = match self.eat(":") {
             true if self.rest().starts_with('"') => self.quoted('"')?,
-            true => self.take_while(|c| is_word(c)).to_owned(),
+            true => self.take_while(is_word).to_owned(),
             false => {
                 let rest = self.rest();
                 let end = rest.find('/').unwrap_or(rest.len());

@@ -203,7 +203,7 @@ fn print_quoted(text: &str, quote: char, syntax: Syntax, f: &mut Formatter<'_>) 
                 f.write_str("\\#")?
             }
             letter if letter == quote => write!(f, "\\{letter}")?,
-            letter if letter.is_control() => {
+            letter if letter.is_control() || is_bidirectional(letter) => {
                 let mark = if syntax == Syntax::Elixir { 'u' } else { 'x' };
                 write!(f, "\\{mark}{{{:X}}}", u32::from(letter))?;
             }
@@ -211,6 +211,11 @@ fn print_quoted(text: &str, quote: char, syntax: Syntax, f: &mut Formatter<'_>) 
         }
     }
     f.write_char(quote)
+}
+
+/// What turns the direction of writing; Elixir refuses it in sources, and a terminal shows another text than there is.
+fn is_bidirectional(letter: char) -> bool {
+    matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn print_binary(bytes: &[u8], syntax: Syntax, f: &mut Formatter<'_>) -> fmt::Result {
