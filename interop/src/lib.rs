@@ -1,1 +1,22 @@
-//! The harness that starts real BEAM nodes for `tests/` and `benches/`.
+//! The harness that starts real BEAM nodes, network namespaces and beamlink itself for `tests/` and `benches/`.
+//!
+//! The judge of every test is the BEAM: nodes are asked over their own stdin and stdout, never through our own
+//! protocol code. Everything that is started here is ended by its process id, at the latest when its value is dropped.
+
+mod beam;
+mod beamlink;
+mod child;
+mod epmd;
+mod fixture;
+mod net;
+mod otp;
+mod ports;
+mod skip;
+
+pub use beam::{AskError, BeamNode, BeamOptions};
+pub use beamlink::{Beamlink, BeamlinkOptions};
+pub use epmd::Epmd;
+pub use net::{Bridge, Namespace};
+pub use otp::Otp;
+pub use ports::{tcp, udp};
+pub use skip::{Missing, skip};

@@ -21,13 +21,17 @@ pub(crate) struct Shared {
 struct Members {
     up: BTreeSet<(NodeName, bool)>,
     events: broadcast::Sender<Event>,
+    /// What happened before anybody asked is kept for the first who does: a refusal is told only once.
+    unheard: Option<broadcast::Receiver<Event>>,
 }
 
 impl Shared {
     pub(crate) fn new() -> Arc<Shared> {
+        let (events, unheard) = broadcast::channel(KEPT);
         let members = Members {
             up: BTreeSet::new(),
-            events: broadcast::Sender::new(KEPT),
+            events,
+            unheard: Some(unheard),
         };
         Arc::new(Shared {
             members: Mutex::new(members),
@@ -61,9 +65,13 @@ impl Shared {
         let _ = members.events.send(event);
     }
 
-    /// A stream that begins with the nodes that are up now.
+    /// For the first who asks, all from the start on; for later ones a stream that begins with the nodes that are up.
     pub(crate) fn events(&self) -> Events {
-        let members = self.lock();
+        let mut members = self.lock();
+        if let Some(rest) = members.unheard.take() {
+            let first = Vec::new().into_iter();
+            return Events { first, rest };
+        }
         let up = members.up.iter().map(|(node, hidden)| Event::Up {
             node: node.clone(),
             hidden: *hidden,

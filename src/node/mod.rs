@@ -67,8 +67,8 @@ impl Node {
         self.shared.nodes()
     }
 
-    /// What happens from now on; it begins with one [`Event::Up`](crate::cluster::Event::Up) for each node that is
-    /// connected already.
+    /// What happens. The first stream has all since the start; a later one begins with one
+    /// [`Event::Up`](crate::cluster::Event::Up) for each node that is connected already.
     pub fn events(&self) -> Events {
         self.shared.events()
     }

@@ -24,7 +24,8 @@ pub enum Overflow {
 /// The bound of a mailbox and what happens there.
 #[derive(Debug, Clone, Copy)]
 pub struct MailboxLimit {
-    /// Bytes of encoded messages that may wait; each message counts for at least 64.
+    /// Bytes of encoded messages that may wait; each message counts for at least 64. An empty mailbox takes a message of
+    /// any size.
     pub bytes: usize,
     /// What happens to a message that does not fit.
     pub overflow: Overflow,
@@ -85,7 +86,8 @@ impl Mailbox {
     pub(crate) fn put(&self, size: usize, message: Received) -> Put {
         let cost = if size == 0 { 0 } else { size.max(LEAST_COST) };
         let mut waiting = self.lock();
-        if cost > 0 && waiting.bytes + cost > self.limit.bytes {
+        // One message always fits, whatever its size: frames are bounded already.
+        if cost > 0 && waiting.bytes > 0 && waiting.bytes + cost > self.limit.bytes {
             drop(waiting);
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return match self.limit.overflow {

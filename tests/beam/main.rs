@@ -1,0 +1,8 @@
+//! beamlink among real BEAM nodes. Every judgement is the BEAM's: nodes are asked over their own stdin and stdout.
+
+mod citizen;
+mod ground;
+mod join;
+mod refusals;
+mod returns;
+mod terms;
