@@ -1,5 +1,6 @@
 //! Maps: pairs in the order of their keys, so that equal maps are made of equal parts.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::mem;
 
@@ -65,9 +66,13 @@ impl Map {
 
     /// The value of the atom `key`.
     pub fn get_atom(&self, key: &str) -> Option<&Term> {
-        self.iter()
-            .find(|(known, _)| known.as_atom() == Some(key))
-            .map(|(_, value)| value)
+        let pairs = self.pairs();
+        let at = pairs.binary_search_by(|[known, _]| match known {
+            Term::Int(_) | Term::Big(_) | Term::Float(_) => Ordering::Less,
+            Term::Atom(atom) => atom.as_str().cmp(key),
+            _ => Ordering::Greater,
+        });
+        pairs.get(at.ok()?).map(|[_, value]| value)
     }
 
     /// Sets the value of `key` and returns the one that it had.
