@@ -1,34 +1,24 @@
 //! Bytes into terms. Every length is the word of a stranger: none is believed before the input can hold it.
 
 use std::io::Read;
+use std::iter;
+use std::mem;
 
 use bytes::Bytes;
 use num_bigint::{BigInt, Sign};
+use smallvec::SmallVec;
 
-use super::build::{Builder, Kind};
-use super::encode as emit;
-use super::skip::{latin1_atom, skip_terms};
+use super::cursor::{AtomBytes, Cursor};
+use super::skip::skip_from;
 use super::value::{Export, Opaque};
-use super::{Atom, Bits, DecodeError, Fault, Float, Pid, Port, Reference, Term};
+use super::{
+    Atom, Bits, DecodeError, Fault, ImproperList, List, Map, Pid, Port, Reference, Term, Tuple, tag,
+};
 
-/// Tags that are accepted and never sent.
-pub(super) mod tags {
-    pub(in crate::term) const RECORD: u8 = 67;
-    pub(in crate::term) const COMPRESSED: u8 = 80;
-    pub(in crate::term) const NEW_PORT: u8 = 89;
-    pub(in crate::term) const FLOAT: u8 = 99;
-    pub(in crate::term) const ATOM: u8 = 100;
-    pub(in crate::term) const REFERENCE: u8 = 101;
-    pub(in crate::term) const PORT: u8 = 102;
-    pub(in crate::term) const PID: u8 = 103;
-    pub(in crate::term) const STRING: u8 = 107;
-    pub(in crate::term) const NEW_FUN: u8 = 112;
-    pub(in crate::term) const NEW_REFERENCE: u8 = 114;
-    pub(in crate::term) const SMALL_ATOM: u8 = 115;
-}
-
-/// What compressed bytes may expand to. Peers send none unless someone asked `term_to_binary/2` for it.
-const MAX_INFLATED: u32 = 16 * 1024 * 1024;
+/// What compressed bytes may expand to, for each byte of them, and in any case. Peers send none unless someone asked
+/// `term_to_binary/2` for it.
+const INFLATED_PER_BYTE: usize = 64;
+const INFLATED: usize = 64 * 1024;
 
 /// Decodes `bytes`, which begin with the version byte and hold one term and nothing else.
 ///
@@ -53,6 +43,9 @@ pub fn decode(bytes: Bytes) -> Result<Term, DecodeError> {
 }
 
 /// Takes terms off the front of some bytes. Binaries share the memory of the input.
+///
+/// Memory stays below 64 bytes for each byte received, beside what compressed terms expand to: 64 bytes for each
+/// byte of theirs, or 64 KiB, and then as much again for each byte of that.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     bytes: Bytes,
@@ -80,19 +73,14 @@ impl Decoder {
     /// # Errors
     /// See [`DecodeError`]; nothing is taken then.
     pub fn versioned(&mut self) -> Result<Term, DecodeError> {
-        let mut cursor = self.cursor();
-        if cursor.u8()? != emit::VERSION {
+        let mut cursor = Cursor::new(&self.bytes, self.at);
+        if cursor.u8()? != tag::VERSION {
             return Err(cursor.fault_at(self.at, Fault::Version));
         }
-        if cursor.peek() == Some(tags::COMPRESSED) {
-            return self.compressed();
+        match cursor.rest().first() {
+            Some(&tag::COMPRESSED) => self.compressed(),
+            _ => self.term_at(self.at + 1),
         }
-        self.at += 1;
-        let term = self.term();
-        if term.is_err() {
-            self.at -= 1;
-        }
-        term
     }
 
     /// Takes a term without a version byte.
@@ -100,40 +88,37 @@ impl Decoder {
     /// # Errors
     /// See [`DecodeError`]; nothing is taken then.
     pub fn term(&mut self) -> Result<Term, DecodeError> {
+        self.term_at(self.at)
+    }
+
+    fn term_at(&mut self, at: usize) -> Result<Term, DecodeError> {
         let mut reading = Reading {
             bytes: &self.bytes,
-            cursor: self.cursor(),
-            owed: 1,
+            cursor: Cursor::new(&self.bytes, at),
+            owed: 0,
         };
         let term = reading.term()?;
         self.at = reading.cursor.position();
         Ok(term)
     }
 
-    fn cursor(&self) -> Cursor<'_> {
-        Cursor {
-            bytes: &self.bytes,
-            at: self.at,
-        }
-    }
-
-    /// 131, 80, the size that it expands to, and a zlib stream that ends the input.
+    /// 131, 80, the size that it expands to, and a zlib stream.
     fn compressed(&mut self) -> Result<Term, DecodeError> {
-        let mut cursor = self.cursor();
+        let mut cursor = Cursor::new(&self.bytes, self.at);
         cursor.pass(2)?;
-        let size = cursor.u32()?;
+        let size = cursor.u32()? as usize;
         let fault = cursor.fault(Fault::Compressed);
-        if size > MAX_INFLATED {
+        let stream = cursor.rest();
+        if size > INFLATED.max(stream.len().saturating_mul(INFLATED_PER_BYTE)) {
             return Err(fault);
         }
-        let stream = self.bytes.get(cursor.position()..).unwrap_or_default();
         let mut inflated = Vec::new();
         let mut zlib = flate2::read::ZlibDecoder::new(stream);
         let read = zlib
             .by_ref()
-            .take(u64::from(size) + 1)
+            .take(size as u64 + 1)
             .read_to_end(&mut inflated);
-        if read.ok() != Some(size as usize) {
+        if read.ok() != Some(size) {
             return Err(fault);
         }
         let used = zlib.total_in() as usize;
@@ -151,434 +136,455 @@ impl Decoder {
 struct Reading<'a> {
     bytes: &'a Bytes,
     cursor: Cursor<'a>,
-    /// Terms that are still to come, in all containers that are open. Each needs a byte at least, so no container is
-    /// opened that would owe more than there are bytes: what is allocated stays in proportion to what was received,
-    /// however deep lengths lie within lengths.
+    /// Terms that are still to come in the containers around the one being filled. Each needs a byte at least, so no
+    /// container is opened when more would be owed than there are bytes: what is allocated stays in proportion to
+    /// what was received, however deep lengths lie within lengths.
     owed: u64,
 }
 
-/// What begins at a tag.
-enum Begun {
-    Whole(Term),
-    Container(Kind, u32),
+/// What an open container will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Tuple,
+    /// Keys and values in turn.
+    Map,
+    /// Elements; their tail is still to come.
+    List,
+    /// Elements; their tail, a tuple or map, is the next part.
+    Improper,
+}
+
+#[derive(Debug)]
+struct Open {
+    parts: Vec<Term>,
+    /// How many parts are still to come, without the tail of a list.
+    left: u32,
+    kind: Kind,
+}
+
+impl Open {
+    fn new((kind, parts): Head) -> Open {
+        let tail = usize::from(kind == Kind::List);
+        Open {
+            parts: Vec::with_capacity(parts as usize + tail),
+            left: parts,
+            kind,
+        }
+    }
+
+    fn owed(&self) -> u64 {
+        u64::from(self.left) + u64::from(self.kind == Kind::List)
+    }
+
+    /// The term that it is, complete.
+    fn close(self) -> Term {
+        match self.kind {
+            Kind::Tuple => Term::Tuple(Tuple::of(self.parts)),
+            Kind::Map => Term::Map(Map::of_sorted(self.parts)),
+            Kind::List => Term::List(List::of(self.parts)),
+            Kind::Improper => Term::Improper(ImproperList::of(self.parts)),
+        }
+    }
+}
+
+/// A container of at least one part, and how many it has (a list beside its tail).
+type Head = (Kind, u32);
+
+/// Where a term is put. It is made where it will stay: to make it first and to move it then takes several times as
+/// long.
+trait Place {
+    fn put(&mut self, make: impl FnOnce() -> Term);
+}
+
+impl Place for Vec<Term> {
+    #[inline(always)]
+    fn put(&mut self, make: impl FnOnce() -> Term) {
+        self.extend(iter::once_with(make));
+    }
+}
+
+impl Place for Option<Term> {
+    fn put(&mut self, make: impl FnOnce() -> Term) {
+        *self = Some(make());
+    }
 }
 
 impl Reading<'_> {
     fn term(&mut self) -> Result<Term, DecodeError> {
-        let mut builder = Builder::default();
+        // The containers around the one being filled, the outermost first.
+        let mut outer: SmallVec<[Open; 8]> = SmallVec::new();
+        let mut simple = None;
+        let mut open = match self.begin(&mut simple, 0)? {
+            Some(head) => Open::new(head),
+            None => return simple.ok_or_else(|| self.cursor.fault(Fault::Truncated)),
+        };
         loop {
-            let filled = builder.fill(|| self.cursor.small_integer());
-            self.owed -= u64::from(filled);
-            let start = self.cursor.position();
-            let tag = self.cursor.u8()?;
-            self.owed -= 1;
-            let term = match tag {
-                tags::STRING => {
-                    let length = usize::from(self.cursor.u16()?);
-                    let bytes = self.cursor.take(length)?;
-                    if builder.at_tail() {
-                        let length = length as u32;
-                        builder.extend(length);
-                        self.add_all(&mut builder, bytes)?;
-                        Term::nil()
-                    } else {
-                        Term::list(bytes.iter().map(|byte| Term::Int(i64::from(*byte))))
+            let mut child = self.fill(&mut open)?;
+            if child.is_none() && open.kind == Kind::List {
+                match self.tail(&mut open)? {
+                    Tail::None => {}
+                    Tail::More => continue,
+                    Tail::Simple => open.kind = Kind::Improper,
+                    Tail::Container(head) => {
+                        open.kind = Kind::Improper;
+                        child = Some(head);
                     }
                 }
-                tag => match self.begin(tag, start)? {
-                    Begun::Whole(term) => term,
-                    Begun::Container(kind, parts) => {
-                        self.can_hold(u64::from(parts), start)?;
-                        self.owed += u64::from(parts);
-                        // [1 | [2]] is [1, 2]; a chain of such tails is one list, not one in the other.
-                        if kind == Kind::List && builder.at_tail() {
-                            builder.extend(parts - 1);
-                        } else {
-                            builder.open(kind, parts);
-                        }
-                        continue;
-                    }
-                },
-            };
-            let added = builder.add(term);
-            if let Some(whole) = added.map_err(|_| self.cursor.fault(Fault::DuplicateKey))? {
-                return Ok(whole);
             }
+            if let Some(head) = child {
+                self.owed += open.owed();
+                if outer.len() == outer.capacity() {
+                    // By a half, not to the double: a level may have come in two bytes.
+                    outer.grow(outer.len() + outer.len() / 2);
+                }
+                outer.push(mem::replace(&mut open, Open::new(head)));
+                continue;
+            }
+            if open.kind == Kind::Map && !Map::sort(&mut open.parts) {
+                return Err(self.cursor.fault(Fault::DuplicateKey));
+            }
+            let Some(around) = outer.pop() else {
+                return Ok(open.close());
+            };
+            self.owed -= around.owed();
+            let complete = mem::replace(&mut open, around);
+            open.parts.put(|| complete.close());
         }
     }
 
-    fn add_all(&self, builder: &mut Builder, bytes: &[u8]) -> Result<(), DecodeError> {
-        for byte in bytes {
-            let added = builder.add(Term::Int(i64::from(*byte)));
-            added.map_err(|_| self.cursor.fault(Fault::DuplicateKey))?;
-        }
-        Ok(())
-    }
-
-    fn can_hold(&self, parts: u64, start: usize) -> Result<(), DecodeError> {
-        match self.owed + parts > self.cursor.left() as u64 {
+    /// Whether the input ahead can hold `parts` more beside what is owed to the containers `around`.
+    fn can_hold(&self, parts: u64, around: u64, start: usize) -> Result<(), DecodeError> {
+        match around + parts > self.cursor.rest().len() as u64 {
             true => Err(self.cursor.fault_at(start, Fault::Length(parts))),
             false => Ok(()),
         }
     }
 
-    fn begin(&mut self, tag: u8, start: usize) -> Result<Begun, DecodeError> {
+    /// Adds parts until there are all, or one is a container itself. What is frequent has a way of its own here.
+    fn fill(&mut self, open: &mut Open) -> Result<Option<Head>, DecodeError> {
+        while open.left > 0 {
+            let start = self.cursor.position();
+            match *self.cursor.rest() {
+                [tag::SMALL_INTEGER, _, ..] => {
+                    let integers = self.cursor.run::<2>(open.left);
+                    let values = integers.iter().map(|[_, value]| i64::from(*value));
+                    open.parts.extend(values.map(Term::Int));
+                    open.left -= integers.len() as u32;
+                }
+                [tag::INTEGER, _, _, _, _, ..] => {
+                    let integers = self.cursor.run::<5>(open.left);
+                    let values = integers.iter().map(|[_, a, b, c, d]| [*a, *b, *c, *d]);
+                    let values = values.map(|bytes| i64::from(i32::from_be_bytes(bytes)));
+                    open.parts.extend(values.map(Term::Int));
+                    open.left -= integers.len() as u32;
+                }
+                [tag @ tag::SMALL_ATOM_UTF8, ref rest @ ..] => {
+                    self.cursor.move_to(rest);
+                    let text = self.cursor.atom_behind(tag)?;
+                    let atom = atom(text);
+                    let atom = atom.ok_or_else(|| self.cursor.fault_at(start, Fault::Atom))?;
+                    open.parts.put(|| Term::Atom(atom));
+                    open.left -= 1;
+                }
+                [tag::BINARY, ref rest @ ..] => {
+                    self.cursor.move_to(rest);
+                    let length = self.cursor.u32()? as usize;
+                    let bytes = self.cursor.take(length)?;
+                    open.parts.put(|| Term::Binary(self.bytes.slice_ref(bytes)));
+                    open.left -= 1;
+                }
+                _ => {
+                    open.left -= 1;
+                    let around = self.owed + open.owed();
+                    if let Some(head) = self.begin(&mut open.parts, around)? {
+                        return Ok(Some(head));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads what stands behind the elements of a list.
+    fn tail(&mut self, open: &mut Open) -> Result<Tail, DecodeError> {
+        let mut ahead = self.cursor;
+        match ahead.u8()? {
+            tag::NIL => {
+                self.cursor = ahead;
+                Ok(Tail::None)
+            }
+            // [1 | [2]] is [1, 2]: a chain of such tails is one list, not one in the other.
+            tag::LIST => {
+                let start = self.cursor.position();
+                let more = ahead.u32()?;
+                self.cursor = ahead;
+                self.can_hold(u64::from(more) + 1, self.owed, start)?;
+                open.left = more;
+                reserve(&mut open.parts, more as usize + 1);
+                Ok(Tail::More)
+            }
+            tag::STRING => {
+                let length = ahead.u16()?;
+                let bytes = ahead.take(usize::from(length))?;
+                self.cursor = ahead;
+                reserve(&mut open.parts, bytes.len());
+                let integers = bytes.iter().map(|byte| Term::Int(i64::from(*byte)));
+                open.parts.extend(integers);
+                Ok(Tail::None)
+            }
+            _ => Ok(match self.begin(&mut open.parts, self.owed)? {
+                Some(head) => Tail::Container(head),
+                None => Tail::Simple,
+            }),
+        }
+    }
+
+    /// Reads a simple term and puts it into its place, or reads the head of a container and finds that the input can
+    /// hold it, beside what is owed to those `around`.
+    fn begin(&mut self, place: &mut impl Place, around: u64) -> Result<Option<Head>, DecodeError> {
+        let start = self.cursor.position();
         let cursor = &mut self.cursor;
-        let whole = match tag {
-            emit::SMALL_INTEGER => Term::Int(i64::from(cursor.u8()?)),
-            emit::INTEGER => Term::Int(i64::from(cursor.u32()?.cast_signed())),
-            emit::SMALL_ATOM_UTF8 | emit::ATOM_UTF8 | tags::ATOM | tags::SMALL_ATOM => {
-                Term::Atom(cursor.atom_with(tag, start)?)
+        match cursor.u8()? {
+            tag::SMALL_INTEGER => {
+                let value = cursor.u8()?;
+                place.put(|| Term::Int(i64::from(value)));
             }
-            emit::SMALL_TUPLE => {
-                let arity = u32::from(cursor.u8()?);
-                return Ok(container(Kind::Tuple, arity));
+            tag::INTEGER => {
+                let value = cursor.u32()?.cast_signed();
+                place.put(|| Term::Int(i64::from(value)));
             }
-            emit::LARGE_TUPLE => return Ok(container(Kind::Tuple, cursor.u32()?)),
-            emit::LIST => {
-                let length = cursor.u32()?;
-                let fault = cursor.fault_at(start, Fault::Length(u64::from(length) + 1));
-                return Ok(Begun::Container(
-                    Kind::List,
-                    length.checked_add(1).ok_or(fault)?,
-                ));
+            tag @ (tag::SMALL_ATOM_UTF8 | tag::ATOM_UTF8 | tag::ATOM | tag::SMALL_ATOM) => {
+                let text = cursor.atom_behind(tag)?;
+                let atom = atom(text).ok_or_else(|| cursor.fault_at(start, Fault::Atom))?;
+                place.put(|| Term::Atom(atom));
             }
-            emit::MAP => {
+            tag @ (tag::SMALL_TUPLE | tag::LARGE_TUPLE) => {
+                let arity = match tag {
+                    tag::SMALL_TUPLE => u32::from(cursor.u8()?),
+                    _ => cursor.u32()?,
+                };
+                if arity > 0 {
+                    self.can_hold(u64::from(arity), around, start)?;
+                    return Ok(Some((Kind::Tuple, arity)));
+                }
+                place.put(|| Term::tuple([]));
+            }
+            tag::MAP => {
                 let pairs = cursor.u32()?;
-                let fault = cursor.fault_at(start, Fault::Length(u64::from(pairs) * 2));
-                return Ok(container(Kind::Map, pairs.checked_mul(2).ok_or(fault)?));
+                if pairs > 0 {
+                    let parts = u64::from(pairs) * 2;
+                    self.can_hold(parts, around, start)?;
+                    let fault = || self.cursor.fault_at(start, Fault::Length(parts));
+                    let parts = u32::try_from(parts).map_err(|_| fault())?;
+                    return Ok(Some((Kind::Map, parts)));
+                }
+                place.put(|| Term::Map(Map::default()));
             }
-            emit::NIL => Term::nil(),
-            emit::BINARY => {
+            tag::LIST => {
+                let mut start = start;
+                loop {
+                    let length = self.cursor.u32()?;
+                    self.can_hold(u64::from(length) + 1, around, start)?;
+                    if length > 0 {
+                        return Ok(Some((Kind::List, length)));
+                    }
+                    // What remains of [ | tail] is the tail.
+                    if self.cursor.rest().first() != Some(&tag::LIST) {
+                        return self.begin(place, around);
+                    }
+                    start = self.cursor.position();
+                    self.cursor.pass(1)?;
+                }
+            }
+            tag::NIL => place.put(Term::nil),
+            tag::STRING => {
+                let length = usize::from(cursor.u16()?);
+                let bytes = cursor.take(length)?;
+                let integers = bytes.iter().map(|byte| Term::Int(i64::from(*byte)));
+                place.put(|| Term::list(integers));
+            }
+            tag::BINARY => {
                 let length = cursor.u32()? as usize;
-                let from = cursor.position();
-                cursor.pass(length)?;
-                Term::Binary(self.bytes.slice(from..from + length))
+                let bytes = cursor.take(length)?;
+                place.put(|| Term::Binary(self.bytes.slice_ref(bytes)));
             }
-            emit::BIT_BINARY => {
-                let length = cursor.u32()?;
-                let last = cursor.bits_in_last(length)?;
-                let from = cursor.position();
-                cursor.pass(length as usize)?;
-                let bytes = self.bytes.slice(from..from + length as usize);
-                match Bits::new(bytes.clone(), last) {
+            tag::BIT_BINARY => {
+                let (last, bytes) = cursor.bits()?;
+                let bytes = self.bytes.slice_ref(bytes);
+                place.put(|| match Bits::new(bytes.clone(), last) {
                     Some(bits) => Term::Bits(Box::new(bits)),
                     None => Term::Binary(bytes),
-                }
+                });
             }
-            emit::NEW_FLOAT | tags::FLOAT => Term::Float(cursor.float(tag)?),
-            emit::SMALL_BIG => {
+            tag::NEW_FLOAT => {
+                let value = cursor.float()?;
+                place.put(|| Term::Float(value));
+            }
+            tag::FLOAT => {
+                let value = cursor.float_text()?;
+                place.put(|| Term::Float(value));
+            }
+            tag::SMALL_BIG => {
                 let length = usize::from(cursor.u8()?);
-                cursor.integer(length)?
+                let (negative, magnitude) = cursor.integer(length)?;
+                place.put(|| integer(negative, magnitude));
             }
-            emit::LARGE_BIG => {
+            tag::LARGE_BIG => {
                 let length = cursor.u32()? as usize;
-                cursor.integer(length)?
+                let (negative, magnitude) = cursor.integer(length)?;
+                place.put(|| integer(negative, magnitude));
             }
-            emit::NEW_PID => Term::Pid(Pid {
-                node: cursor.atom()?,
-                id: cursor.u32()?,
-                serial: cursor.u32()?,
-                creation: cursor.u32()?,
-            }),
-            tags::PID => Term::Pid(Pid {
-                node: cursor.atom()?,
-                id: cursor.u32()?,
-                serial: cursor.u32()?,
-                creation: u32::from(cursor.u8()?),
-            }),
-            emit::V4_PORT => Term::Port(Port {
-                node: cursor.atom()?,
-                id: cursor.u64()?,
-                creation: cursor.u32()?,
-            }),
-            tags::NEW_PORT => Term::Port(Port {
-                node: cursor.atom()?,
-                id: u64::from(cursor.u32()?),
-                creation: cursor.u32()?,
-            }),
-            tags::PORT => Term::Port(Port {
-                node: cursor.atom()?,
-                id: u64::from(cursor.u32()?),
-                creation: u32::from(cursor.u8()?),
-            }),
-            emit::NEWER_REFERENCE => {
-                let words = cursor.words()?;
-                let node = cursor.atom()?;
-                let creation = cursor.u32()?;
-                cursor.reference(node, creation, words)?
+            tag @ (tag::NEW_PID | tag::PID) => {
+                let node = node(cursor)?;
+                let mut numbers = cursor.part(8 + boot_width(tag))?;
+                let (id, serial) = (numbers.u32()?, numbers.u32()?);
+                let creation = boot(numbers)?;
+                place.put(|| {
+                    Term::Pid(Pid {
+                        node,
+                        id,
+                        serial,
+                        creation,
+                    })
+                });
             }
-            tags::NEW_REFERENCE => {
-                let words = cursor.words()?;
-                let node = cursor.atom()?;
-                let creation = u32::from(cursor.u8()?);
-                cursor.reference(node, creation, words)?
+            tag @ (tag::V4_PORT | tag::NEW_PORT | tag::PORT) => {
+                let node = node(cursor)?;
+                let width = if tag == tag::V4_PORT { 8 } else { 4 };
+                let mut numbers = cursor.part(width + boot_width(tag))?;
+                let id = match width {
+                    8 => numbers.u64()?,
+                    _ => u64::from(numbers.u32()?),
+                };
+                let creation = boot(numbers)?;
+                place.put(|| Term::Port(Port { node, id, creation }));
             }
-            tags::REFERENCE => {
-                let node = cursor.atom()?;
-                let word = cursor.u32()?;
-                let creation = u32::from(cursor.u8()?);
-                let reference = Reference::from_words(node, creation, &[word]);
-                reference
-                    .map(Term::Ref)
-                    .ok_or_else(|| cursor.fault(Fault::Words(1)))?
-            }
-            emit::EXPORT => {
-                let (module, function) = (cursor.atom()?, cursor.atom()?);
-                if cursor.u8()? != emit::SMALL_INTEGER {
-                    return Err(cursor.fault_at(start, Fault::Opaque));
+            tag @ (tag::NEWER_REFERENCE | tag::NEW_REFERENCE) => {
+                let count = cursor.words()?;
+                let node = node(cursor)?;
+                let mut numbers = cursor.part(boot_width(tag) + 4 * count)?;
+                let creation = boot(numbers.part(boot_width(tag))?)?;
+                let mut words = [0; 5];
+                for word in words.iter_mut().take(count) {
+                    *word = numbers.u32()?;
                 }
-                let arity = cursor.u8()?;
-                Term::Export(Box::new(Export {
+                let words = words.get(..count).unwrap_or_default();
+                self.reference(node, creation, words, place)?;
+            }
+            tag::REFERENCE => {
+                let node = node(cursor)?;
+                let mut numbers = cursor.part(4 + boot_width(tag::REFERENCE))?;
+                let word = numbers.u32()?;
+                let creation = boot(numbers)?;
+                self.reference(node, creation, &[word], place)?;
+            }
+            tag::EXPORT => {
+                let (module, function) = (node(cursor)?, node(cursor)?);
+                let arity = cursor.arity()?;
+                let export = Box::new(Export {
                     module,
                     function,
                     arity,
-                }))
+                });
+                place.put(|| Term::Export(export));
             }
-            tags::NEW_FUN => {
-                let (end, terms) = cursor.new_fun()?;
-                Term::Fun(self.opaque(start, terms, Some(end))?)
+            tag::NEW_FUN => {
+                let fun = self.opaque(start, around)?;
+                place.put(|| Term::Fun(fun));
             }
-            tags::RECORD => {
-                let terms = cursor.record()?;
-                Term::Record(self.opaque(start, terms, None)?)
+            tag::RECORD => {
+                let record = self.opaque(start, around)?;
+                place.put(|| Term::Record(record));
             }
             tag => return Err(cursor.fault_at(start, Fault::Tag(tag))),
-        };
-        Ok(Begun::Whole(whole))
+        }
+        Ok(None)
     }
 
-    /// What began at `start` and ends behind `terms` more terms, which must be at `end`, if that is known.
-    fn opaque(
-        &mut self,
-        start: usize,
-        terms: u64,
-        end: Option<usize>,
-    ) -> Result<Opaque, DecodeError> {
-        self.can_hold(terms, start)?;
-        let inside = self.cursor.rest();
-        let at = self.cursor.position();
-        let length = skip_terms(inside, terms).map_err(|error| DecodeError {
-            offset: error.offset + at,
-            ..error
-        })?;
-        self.cursor.pass(length)?;
-        let behind = self.cursor.position();
-        if end.is_some_and(|end| end != behind) {
-            return Err(self.cursor.fault_at(start, Fault::Opaque));
-        }
-        Ok(Opaque(self.bytes.slice(start..behind)))
+    fn reference(
+        &self,
+        node: Atom,
+        creation: u32,
+        words: &[u32],
+        place: &mut impl Place,
+    ) -> Result<(), DecodeError> {
+        let reference = Reference::from_words(node, creation, words);
+        let fault = || self.cursor.fault(Fault::Words(words.len() as u16));
+        let reference = reference.ok_or_else(fault)?;
+        place.put(|| Term::Ref(reference));
+        Ok(())
+    }
+
+    /// What began at `start`, as it is.
+    fn opaque(&mut self, start: usize, around: u64) -> Result<Opaque, DecodeError> {
+        let end = skip_from(self.bytes, start, around)?;
+        self.cursor = Cursor::new(self.bytes, end);
+        Ok(Opaque(self.bytes.slice(start..end)))
     }
 }
 
-fn container(kind: Kind, parts: u32) -> Begun {
-    match (kind, parts) {
-        (Kind::Tuple, 0) => Begun::Whole(Term::tuple([])),
-        (Kind::Map, 0) => Begun::Whole(Term::Map(super::Map::default())),
-        _ => Begun::Container(kind, parts),
+/// What stands behind the elements of a list.
+enum Tail {
+    /// The list is complete, and a proper one.
+    None,
+    /// More elements.
+    More,
+    /// A simple term, which was added.
+    Simple,
+    Container(Head),
+}
+
+/// Makes room for `more` terms: by a half at least, so that many tails in a row are not copied again and again, and
+/// not to the double, which would be more than a term of one byte may take.
+fn reserve(parts: &mut Vec<Term>, more: usize) {
+    if parts.capacity() - parts.len() < more {
+        parts.reserve_exact(more.max(parts.len() / 2));
     }
 }
 
-/// A place in the input.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
+/// The atom that `text` is, if it is one.
+fn atom(text: AtomBytes<'_>) -> Option<Atom> {
+    match text {
+        AtomBytes::Latin1(text) if !text.is_ascii() => {
+            let text: String = text.iter().map(|byte| char::from(*byte)).collect();
+            Atom::new(&text).ok()
+        }
+        AtomBytes::Utf8(text) | AtomBytes::Latin1(text) => Atom::from_utf8(text).ok(),
+    }
 }
 
-impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Cursor<'a> {
-        Cursor { bytes, at: 0 }
-    }
+/// An atom with its tag: a node, or a name.
+fn node(cursor: &mut Cursor<'_>) -> Result<Atom, DecodeError> {
+    let start = cursor.position();
+    let text = cursor.atom()?;
+    atom(text).ok_or_else(|| cursor.fault_at(start, Fault::Atom))
+}
 
-    pub(super) fn position(&self) -> usize {
-        self.at
+/// How many bytes tell the boot of a node.
+fn boot_width(tag: u8) -> usize {
+    match tag {
+        tag::PID | tag::PORT | tag::REFERENCE | tag::NEW_REFERENCE => 1,
+        _ => 4,
     }
+}
 
-    /// How many bytes are left.
-    pub(super) fn left(&self) -> usize {
-        self.bytes.len() - self.at
+/// The boot of a node, which is all that is left.
+fn boot(mut left: Cursor<'_>) -> Result<u32, DecodeError> {
+    match left.rest().len() {
+        1 => left.u8().map(u32::from),
+        _ => left.u32(),
     }
+}
 
-    fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
-    }
-
-    pub(super) fn fault(&self, fault: Fault) -> DecodeError {
-        self.fault_at(self.at, fault)
-    }
-
-    pub(super) fn fault_at(&self, offset: usize, fault: Fault) -> DecodeError {
-        DecodeError { offset, fault }
-    }
-
-    fn ahead(&self, count: usize) -> Result<&'a [u8], DecodeError> {
-        let ahead = self.rest().get(..count);
-        ahead.ok_or_else(|| self.fault(Fault::Truncated))
-    }
-
-    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
-        let taken = self.ahead(count)?;
-        self.at += count;
-        Ok(taken)
-    }
-
-    pub(super) fn pass(&mut self, count: usize) -> Result<(), DecodeError> {
-        self.take(count).map(drop)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let array = self.rest().first_chunk::<N>();
-        let array = array.ok_or_else(|| self.fault(Fault::Truncated))?;
-        self.at += N;
-        Ok(*array)
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.rest().first().copied()
-    }
-
-    fn peek_u64(&self) -> Result<u64, DecodeError> {
-        let mut ahead = *self;
-        ahead.u64()
-    }
-
-    pub(super) fn u8(&mut self) -> Result<u8, DecodeError> {
-        self.array().map(|[byte]| byte)
-    }
-
-    pub(super) fn u16(&mut self) -> Result<u16, DecodeError> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    pub(super) fn u32(&mut self) -> Result<u32, DecodeError> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    pub(super) fn u64(&mut self) -> Result<u64, DecodeError> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    /// A float behind its tag: eight bytes, or text in 31.
-    pub(super) fn float(&mut self, tag: u8) -> Result<Float, DecodeError> {
-        let (value, width) = match tag {
-            emit::NEW_FLOAT => (Some(f64::from_bits(self.peek_u64()?)), 8),
-            _ => {
-                let text = self.ahead(31)?;
-                let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-                let text = std::str::from_utf8(text).ok();
-                (text.and_then(|text| text.trim().parse().ok()), 31)
-            }
-        };
-        let float = value.and_then(Float::new);
-        let float = float.ok_or_else(|| self.fault(Fault::Float))?;
-        self.pass(width)?;
-        Ok(float)
-    }
-
-    /// An integer of up to 32 bits, if that is what comes.
-    fn small_integer(&mut self) -> Option<Term> {
-        let (value, length) = match *self.rest() {
-            [emit::SMALL_INTEGER, value, ..] => (i64::from(value), 2),
-            [emit::INTEGER, a, b, c, d, ..] => (i64::from(i32::from_be_bytes([a, b, c, d])), 5),
-            _ => return None,
-        };
-        self.at += length;
-        Some(Term::Int(value))
-    }
-
-    /// The sign and `length` bytes of magnitude, the lowest first.
-    fn integer(&mut self, length: usize) -> Result<Term, DecodeError> {
-        let negative = self.u8()? != 0;
-        let magnitude = self.take(length)?;
-        if length <= 8 {
-            let mut bytes = [0; 8];
-            for (to, from) in bytes.iter_mut().zip(magnitude) {
-                *to = *from;
-            }
-            let value = i128::from(u64::from_le_bytes(bytes));
-            return Ok(Term::from(if negative { -value } else { value }));
+fn integer(negative: bool, magnitude: &[u8]) -> Term {
+    if magnitude.len() <= 8 {
+        let mut bytes = [0; 8];
+        for (to, from) in bytes.iter_mut().zip(magnitude) {
+            *to = *from;
         }
-        let sign = if negative { Sign::Minus } else { Sign::Plus };
-        Ok(Term::integer(BigInt::from_bytes_le(sign, magnitude)))
+        let value = i128::from(u64::from_le_bytes(bytes));
+        return Term::from(if negative { -value } else { value });
     }
-
-    /// The number of words of a reference.
-    pub(super) fn words(&mut self) -> Result<usize, DecodeError> {
-        match self.u16()? {
-            words @ 1..=5 => Ok(usize::from(words)),
-            words => Err(self.fault(Fault::Words(words))),
-        }
-    }
-
-    fn reference(&mut self, node: Atom, creation: u32, count: usize) -> Result<Term, DecodeError> {
-        let mut words = [0; 5];
-        for word in words.iter_mut().take(count) {
-            *word = self.u32()?;
-        }
-        let reference = Reference::from_words(node, creation, &words[..count]);
-        reference
-            .map(Term::Ref)
-            .ok_or_else(|| self.fault(Fault::Words(count as u16)))
-    }
-
-    /// How many bits of the last of `length` bytes count.
-    pub(super) fn bits_in_last(&mut self, length: u32) -> Result<u8, DecodeError> {
-        match (self.u8()?, length) {
-            (bits @ 1..=8, 1..) | (bits @ 0, 0) => Ok(bits),
-            (bits, _) => Err(self.fault(Fault::Bits(bits))),
-        }
-    }
-
-    fn atom(&mut self) -> Result<Atom, DecodeError> {
-        let start = self.at;
-        let tag = self.u8()?;
-        self.atom_with(tag, start)
-    }
-
-    fn atom_with(&mut self, tag: u8, start: usize) -> Result<Atom, DecodeError> {
-        let (text, latin1) = self.atom_bytes(tag, start)?;
-        let atom = match latin1 && !text.is_ascii() {
-            true => latin1_atom(text),
-            false => Atom::from_utf8(text).ok(),
-        };
-        atom.ok_or_else(|| self.fault_at(start, Fault::Atom))
-    }
-
-    /// The text of an atom, and whether it is latin-1.
-    pub(super) fn atom_bytes(
-        &mut self,
-        tag: u8,
-        start: usize,
-    ) -> Result<(&'a [u8], bool), DecodeError> {
-        let length = match tag {
-            emit::SMALL_ATOM_UTF8 | tags::SMALL_ATOM => usize::from(self.u8()?),
-            emit::ATOM_UTF8 | tags::ATOM => usize::from(self.u16()?),
-            _ => return Err(self.fault_at(start, Fault::NoAtom)),
-        };
-        let latin1 = matches!(tag, tags::ATOM | tags::SMALL_ATOM);
-        Ok((self.take(length)?, latin1))
-    }
-
-    /// Behind the tag of a fun: where it ends by its own word, and how many terms it has.
-    pub(super) fn new_fun(&mut self) -> Result<(usize, u64), DecodeError> {
-        let begin = self.at;
-        let size = self.u32()? as usize;
-        // Arity, unique value, index.
-        self.pass(1 + 16 + 4)?;
-        let free = self.u32()?;
-        let end = begin.checked_add(size);
-        let end = end.filter(|end| *end <= self.bytes.len());
-        let end = end.ok_or_else(|| self.fault_at(begin, Fault::Opaque))?;
-        // Module, old index, old unique value, pid, and the environment.
-        Ok((end, 4 + u64::from(free)))
-    }
-
-    /// Behind the tag of a record: how many terms it has.
-    pub(super) fn record(&mut self) -> Result<u64, DecodeError> {
-        let fields = self.u32()?;
-        self.pass(1)?;
-        // Module, name, the names of the fields, their values.
-        Ok(2 + 2 * u64::from(fields))
-    }
+    let sign = if negative { Sign::Minus } else { Sign::Plus };
+    Term::integer(BigInt::from_bytes_le(sign, magnitude))
 }

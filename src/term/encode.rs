@@ -1,30 +1,12 @@
 //! Terms into bytes.
 
+use std::mem;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use num_bigint::{BigInt, Sign};
 use smallvec::SmallVec;
 
-use super::{Atom, EncodeError, Term};
-
-pub(super) const VERSION: u8 = 131;
-pub(super) const NEW_FLOAT: u8 = 70;
-pub(super) const BIT_BINARY: u8 = 77;
-pub(super) const NEW_PID: u8 = 88;
-pub(super) const NEWER_REFERENCE: u8 = 90;
-pub(super) const SMALL_INTEGER: u8 = 97;
-pub(super) const INTEGER: u8 = 98;
-pub(super) const SMALL_TUPLE: u8 = 104;
-pub(super) const LARGE_TUPLE: u8 = 105;
-pub(super) const NIL: u8 = 106;
-pub(super) const LIST: u8 = 108;
-pub(super) const BINARY: u8 = 109;
-pub(super) const SMALL_BIG: u8 = 110;
-pub(super) const LARGE_BIG: u8 = 111;
-pub(super) const EXPORT: u8 = 113;
-pub(super) const MAP: u8 = 116;
-pub(super) const ATOM_UTF8: u8 = 118;
-pub(super) const SMALL_ATOM_UTF8: u8 = 119;
-pub(super) const V4_PORT: u8 = 120;
+use super::{Atom, EncodeError, Term, tag};
 
 impl Term {
     /// The term with the version byte in front: what `binary_to_term/1` takes.
@@ -38,8 +20,8 @@ impl Term {
     /// assert_eq!(&bytes[..], [131, 108, 0, 0, 0, 2, 98, 255, 255, 255, 255, 97, 2, 106]);
     /// ```
     pub fn to_external(&self) -> Result<Bytes, EncodeError> {
-        let mut out = BytesMut::with_capacity(64);
-        out.put_u8(VERSION);
+        let mut out = BytesMut::with_capacity(256);
+        out.put_u8(tag::VERSION);
         self.encode(&mut out)?;
         Ok(out.freeze())
     }
@@ -49,32 +31,30 @@ impl Term {
     /// # Errors
     /// When something in it is longer than the format can count; `out` then holds a part of it.
     pub fn encode(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
-        let mut levels: SmallVec<[Level<'_>; 8]> = SmallVec::new();
-        if let Some(level) = put(self, out)? {
-            levels.push(level);
-        }
-        while let Some(level) = levels.last_mut() {
-            let next = loop {
-                match level.parts.next() {
-                    Some(Term::Int(value)) => put_integer(*value, out),
-                    other => break other,
-                }
-            };
-            match next {
+        let mut outer: SmallVec<[Level<'_>; 8]> = SmallVec::new();
+        let Some(mut level) = put(self, out)? else {
+            return Ok(());
+        };
+        loop {
+            match level.parts.next() {
+                Some(Term::Int(value)) => put_integer(*value, out),
+                Some(Term::Atom(atom)) => put_atom(atom, out),
                 Some(part) => {
-                    if let Some(level) = put(part, out)? {
-                        levels.push(level);
+                    if let Some(child) = put(part, out)? {
+                        outer.push(mem::replace(&mut level, child));
                     }
                 }
                 None => {
                     if level.proper_list {
-                        out.put_u8(NIL);
+                        out.put_u8(tag::NIL);
                     }
-                    levels.pop();
+                    match outer.pop() {
+                        Some(around) => level = around,
+                        None => return Ok(()),
+                    }
                 }
             }
         }
-        Ok(())
     }
 }
 
@@ -90,12 +70,12 @@ fn put<'a>(term: &'a Term, out: &mut BytesMut) -> Result<Option<Level<'a>>, Enco
         Term::Int(value) => put_integer(*value, out),
         Term::Big(value) => put_big(value, out)?,
         Term::Float(float) => {
-            out.put_u8(NEW_FLOAT);
+            out.put_u8(tag::NEW_FLOAT);
             out.put_f64(float.get());
         }
         Term::Atom(atom) => put_atom(atom, out),
         Term::Ref(reference) => {
-            out.put_u8(NEWER_REFERENCE);
+            out.put_u8(tag::NEWER_REFERENCE);
             out.put_u16(reference.words().len() as u16);
             put_atom(&reference.node, out);
             out.put_u32(reference.creation);
@@ -105,51 +85,51 @@ fn put<'a>(term: &'a Term, out: &mut BytesMut) -> Result<Option<Level<'a>>, Enco
         }
         Term::Fun(opaque) | Term::Record(opaque) => out.put_slice(&opaque.0),
         Term::Export(export) => {
-            out.put_u8(EXPORT);
+            out.put_u8(tag::EXPORT);
             put_atom(&export.module, out);
             put_atom(&export.function, out);
-            out.put_slice(&[SMALL_INTEGER, export.arity]);
+            out.put_slice(&[tag::SMALL_INTEGER, export.arity]);
         }
         Term::Port(port) => {
-            out.put_u8(V4_PORT);
+            out.put_u8(tag::V4_PORT);
             put_atom(&port.node, out);
             out.put_u64(port.id);
             out.put_u32(port.creation);
         }
         Term::Pid(pid) => {
-            out.put_u8(NEW_PID);
+            out.put_u8(tag::NEW_PID);
             put_atom(&pid.node, out);
             out.put_u32(pid.id);
             out.put_u32(pid.serial);
             out.put_u32(pid.creation);
         }
         Term::Binary(bytes) => {
-            put_head(BINARY, "a binary", bytes.len(), out)?;
+            put_head(tag::BINARY, "a binary", bytes.len(), out)?;
             out.put_slice(bytes);
         }
         Term::Bits(bits) => {
-            put_head(BIT_BINARY, "a bitstring", bits.bytes().len(), out)?;
+            put_head(tag::BIT_BINARY, "a bitstring", bits.bytes().len(), out)?;
             out.put_u8(bits.bits_in_last());
             out.put_slice(bits.bytes());
         }
-        Term::List(list) if list.is_empty() => out.put_u8(NIL),
+        Term::List(list) if list.is_empty() => out.put_u8(tag::NIL),
         Term::Tuple(tuple) => {
             match u8::try_from(tuple.len()) {
-                Ok(arity) => out.put_slice(&[SMALL_TUPLE, arity]),
-                Err(_) => put_head(LARGE_TUPLE, "a tuple", tuple.len(), out)?,
+                Ok(arity) => out.put_slice(&[tag::SMALL_TUPLE, arity]),
+                Err(_) => put_head(tag::LARGE_TUPLE, "a tuple", tuple.len(), out)?,
             }
             return Ok(Some(level(tuple, false)));
         }
         Term::List(list) => {
-            put_head(LIST, "a list", list.len(), out)?;
+            put_head(tag::LIST, "a list", list.len(), out)?;
             return Ok(Some(level(list, true)));
         }
         Term::Improper(list) => {
-            put_head(LIST, "a list", list.elements().len(), out)?;
+            put_head(tag::LIST, "a list", list.elements().len(), out)?;
             return Ok(Some(level(list, false)));
         }
         Term::Map(map) => {
-            put_head(MAP, "a map", map.len(), out)?;
+            put_head(tag::MAP, "a map", map.len(), out)?;
             return Ok(Some(level(map.flat(), false)));
         }
     }
@@ -177,14 +157,14 @@ fn put_head(
 
 fn put_integer(value: i64, out: &mut BytesMut) {
     if let Ok(byte) = u8::try_from(value) {
-        out.put_slice(&[SMALL_INTEGER, byte]);
+        out.put_slice(&[tag::SMALL_INTEGER, byte]);
     } else if let Ok(small) = i32::try_from(value) {
         let [a, b, c, d] = small.to_be_bytes();
-        out.put_slice(&[INTEGER, a, b, c, d]);
+        out.put_slice(&[tag::INTEGER, a, b, c, d]);
     } else {
         let magnitude = value.unsigned_abs().to_le_bytes();
         let length = 8 - value.unsigned_abs().leading_zeros() as usize / 8;
-        out.put_slice(&[SMALL_BIG, length as u8, u8::from(value < 0)]);
+        out.put_slice(&[tag::SMALL_BIG, length as u8, u8::from(value < 0)]);
         out.put_slice(&magnitude[..length]);
     }
 }
@@ -192,8 +172,8 @@ fn put_integer(value: i64, out: &mut BytesMut) {
 fn put_big(value: &BigInt, out: &mut BytesMut) -> Result<(), EncodeError> {
     let (sign, magnitude) = value.to_bytes_le();
     match u8::try_from(magnitude.len()) {
-        Ok(length) => out.put_slice(&[SMALL_BIG, length]),
-        Err(_) => put_head(LARGE_BIG, "an integer", magnitude.len(), out)?,
+        Ok(length) => out.put_slice(&[tag::SMALL_BIG, length]),
+        Err(_) => put_head(tag::LARGE_BIG, "an integer", magnitude.len(), out)?,
     }
     out.put_u8(u8::from(sign == Sign::Minus));
     out.put_slice(&magnitude);
@@ -203,9 +183,9 @@ fn put_big(value: &BigInt, out: &mut BytesMut) -> Result<(), EncodeError> {
 fn put_atom(atom: &Atom, out: &mut BytesMut) {
     let text = atom.as_str().as_bytes();
     match u8::try_from(text.len()) {
-        Ok(length) => out.put_slice(&[SMALL_ATOM_UTF8, length]),
+        Ok(length) => out.put_slice(&[tag::SMALL_ATOM_UTF8, length]),
         Err(_) => {
-            out.put_u8(ATOM_UTF8);
+            out.put_u8(tag::ATOM_UTF8);
             // At most 255 characters of four bytes.
             out.put_u16(text.len() as u16);
         }

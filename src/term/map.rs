@@ -1,5 +1,6 @@
 //! Maps: pairs in the order of their keys, so that equal maps are made of equal parts.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::mem;
 
@@ -21,27 +22,18 @@ pub struct Map {
     flat: Vec<Term>,
 }
 
-/// A key is there twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct DuplicateKey;
-
 impl Map {
-    /// Makes a map of keys and values in turn.
-    pub(super) fn from_flat(mut flat: Vec<Term>) -> Result<Map, DuplicateKey> {
+    /// Brings keys and values, in turn, into the order that they have in a map; `false` when a key is there twice.
+    pub(super) fn sort(flat: &mut [Term]) -> bool {
         let (pairs, _) = flat.as_chunks_mut::<2>();
-        if !pairs.is_sorted_by(|[before, _], [after, _]| before < after) {
-            pairs.sort_unstable_by(|[one, _], [other, _]| one.cmp(other));
-            if pairs
-                .windows(2)
-                .any(|two| matches!(two, [[one, _], [other, _]] if one == other))
-            {
-                return Err(DuplicateKey);
-            }
+        if pairs.is_sorted_by(|[before, _], [after, _]| before < after) {
+            return true;
         }
-        Ok(Map { flat })
+        pairs.sort_unstable_by(|[one, _], [other, _]| one.cmp(other));
+        pairs.is_sorted_by(|[before, _], [after, _]| before < after)
     }
 
-    /// A map whose parts are those of another one.
+    /// A map of keys and values, in turn, which are in their order.
     pub(super) fn of_sorted(flat: Vec<Term>) -> Map {
         Map { flat }
     }
@@ -74,9 +66,13 @@ impl Map {
 
     /// The value of the atom `key`.
     pub fn get_atom(&self, key: &str) -> Option<&Term> {
-        self.iter()
-            .find(|(known, _)| known.as_atom() == Some(key))
-            .map(|(_, value)| value)
+        let pairs = self.pairs();
+        let at = pairs.binary_search_by(|[known, _]| match known {
+            Term::Int(_) | Term::Big(_) | Term::Float(_) => Ordering::Less,
+            Term::Atom(atom) => atom.as_str().cmp(key),
+            _ => Ordering::Greater,
+        });
+        pairs.get(at.ok()?).map(|[_, value]| value)
     }
 
     /// Sets the value of `key` and returns the one that it had.

@@ -6,7 +6,8 @@
 
 mod atom;
 mod bits;
-mod build;
+mod clone;
+mod cursor;
 mod decode;
 mod encode;
 mod error;
@@ -16,8 +17,7 @@ mod number;
 mod order;
 mod seq;
 mod skip;
-#[cfg(test)]
-mod tests;
+mod tag;
 mod text;
 mod value;
 

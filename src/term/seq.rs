@@ -10,36 +10,36 @@ use super::Term;
 const DEEPEST_DROP: u32 = 100;
 
 thread_local! {
+    /// How deep the thread is in dropping.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// Whether there is anything in [`DEFERRED`].
+    static ANY_DEFERRED: Cell<bool> = const { Cell::new(false) };
     static DEFERRED: RefCell<Vec<Vec<Term>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Drops `terms` without using more stack than [`DEEPEST_DROP`] levels need, however deep they are.
 pub(super) fn release(terms: Vec<Term>) {
-    if !terms.iter().any(Term::is_container) {
-        return;
+    let depth = DEPTH.get();
+    if depth >= DEEPEST_DROP && terms.iter().any(Term::is_container) {
+        return defer(terms);
     }
-    let depth = DEPTH.try_with(Cell::get).unwrap_or(0);
-    if depth >= DEEPEST_DROP {
-        let mut rest = Some(terms);
-        // When the thread is ending there is no list; then recursion must do.
-        let _ = DEFERRED.try_with(|deferred| {
-            if let Some(terms) = rest.take() {
-                deferred.borrow_mut().push(terms);
-            }
-        });
-        return;
-    }
-    let enter = |depth| DEPTH.try_with(|cell| cell.set(depth));
-    let _ = enter(depth + 1);
+    DEPTH.set(depth + 1);
     drop(terms);
-    if depth == 0 {
-        let next = || DEFERRED.try_with(|deferred| deferred.borrow_mut().pop());
-        while let Ok(Some(terms)) = next() {
-            drop(terms);
-        }
+    while depth == 0 && ANY_DEFERRED.get() {
+        let next = DEFERRED.try_with(|deferred| deferred.borrow_mut().pop());
+        let next = next.unwrap_or_default();
+        ANY_DEFERRED.set(next.is_some());
+        drop(next);
     }
-    let _ = enter(depth);
+    DEPTH.set(depth);
+}
+
+#[cold]
+fn defer(terms: Vec<Term>) {
+    let mut terms = Some(terms);
+    // When the thread is ending there is no list; then recursion must do.
+    let deferred = DEFERRED.try_with(|deferred| deferred.borrow_mut().extend(terms.take()));
+    ANY_DEFERRED.set(deferred.is_ok());
 }
 
 macro_rules! sequence {

@@ -2,12 +2,12 @@
 
 use smallvec::SmallVec;
 
-use super::decode::{Cursor, tags};
-use super::encode as emit;
-use super::{Atom, DecodeError, Fault};
+use super::cursor::Cursor;
+use super::{DecodeError, Fault, tag};
 
 /// The length of the term at the begin of `bytes` (without version byte), in bytes. Nothing is allocated (but for
-/// funs that lie in funs). What is accepted here has the form of a term; keys that stand twice in a map are not looked for.
+/// funs that lie in funs). What is accepted here is what [`Decoder::term`](super::Decoder::term) accepts, save that
+/// keys that stand twice in a map are not looked for.
 ///
 /// # Errors
 /// When it is no term.
@@ -18,33 +18,46 @@ use super::{Atom, DecodeError, Fault};
 /// assert!(skip(&[104, 2, 97, 7]).is_err());
 /// ```
 pub fn skip(bytes: &[u8]) -> Result<usize, DecodeError> {
-    skip_terms(bytes, 1)
+    skip_from(bytes, 0, 0)
 }
 
-/// The length of the first `count` terms.
-pub(super) fn skip_terms(bytes: &[u8], count: u64) -> Result<usize, DecodeError> {
-    let mut cursor = Cursor::new(bytes);
+/// Where the term ends that begins `at` a place, when behind it `around` terms more must come.
+pub(super) fn skip_from(bytes: &[u8], at: usize, around: u64) -> Result<usize, DecodeError> {
+    let mut cursor = Cursor::new(bytes, at);
     // Terms that are still to come, in all containers that are open.
-    let mut owed = count;
+    let mut owed = around + 1;
     let mut funs: SmallVec<[OpenFun; 4]> = SmallVec::new();
-    while owed > 0 {
+    // How many terms are owed when the innermost fun is complete.
+    let mut behind_fun = u64::MAX;
+    while owed > around {
         owed -= 1;
-        let start = cursor.position();
-        let (parts, end) = head(&mut cursor)?;
-        if parts > 0 && owed + parts > cursor.left() as u64 {
-            return Err(cursor.fault_at(start, Fault::Length(parts)));
+        match *cursor.rest() {
+            [tag::SMALL_INTEGER, _, ref rest @ ..]
+            | [tag::INTEGER, _, _, _, _, ref rest @ ..]
+            | [tag::NIL, ref rest @ ..] => cursor.move_to(rest),
+            [tag::NEW_FUN, ref rest @ ..] => {
+                let start = cursor.position();
+                cursor.move_to(rest);
+                let (end, parts) = cursor.fun()?;
+                funs.push(OpenFun { start, end, owed });
+                behind_fun = owed;
+                owed = owe(owed, parts, start, &cursor)?;
+            }
+            _ => {
+                let start = cursor.position();
+                let parts = head(&mut cursor)?;
+                if parts > 0 {
+                    owed = owe(owed, parts, start, &cursor)?;
+                }
+            }
         }
-        if let Some(end) = end {
-            funs.push(OpenFun { start, end, owed });
-        }
-        owed += parts;
-        while let Some(fun) = funs.last()
-            && fun.owed == owed
+        while owed == behind_fun
+            && let Some(fun) = funs.pop()
         {
             if fun.end != cursor.position() {
                 return Err(cursor.fault_at(fun.start, Fault::Opaque));
             }
-            funs.pop();
+            behind_fun = funs.last().map_or(u64::MAX, |outer| outer.owed);
         }
     }
     Ok(cursor.position())
@@ -59,108 +72,77 @@ struct OpenFun {
     owed: u64,
 }
 
-/// Passes a simple term, or the head of a container, and returns how many parts follow; of a fun also where
-/// it ends.
-fn head(cursor: &mut Cursor<'_>) -> Result<(u64, Option<usize>), DecodeError> {
+/// What is owed with `parts` more, each of which needs a byte at least.
+fn owe(owed: u64, parts: u64, start: usize, cursor: &Cursor<'_>) -> Result<u64, DecodeError> {
+    match owed + parts > cursor.rest().len() as u64 {
+        true => Err(cursor.fault_at(start, Fault::Length(parts))),
+        false => Ok(owed + parts),
+    }
+}
+
+/// Passes a simple term, or the head of a container, and returns how many parts follow.
+fn head(cursor: &mut Cursor<'_>) -> Result<u64, DecodeError> {
     let start = cursor.position();
-    let tag = cursor.u8()?;
-    match tag {
-        emit::SMALL_INTEGER => cursor.pass(1)?,
-        emit::INTEGER => cursor.pass(4)?,
-        emit::NEW_FLOAT | tags::FLOAT => {
-            cursor.float(tag)?;
+    match cursor.u8()? {
+        tag::SMALL_INTEGER => cursor.pass(1)?,
+        tag::INTEGER => cursor.pass(4)?,
+        tag @ (tag::SMALL_ATOM_UTF8 | tag::ATOM_UTF8 | tag::ATOM | tag::SMALL_ATOM) => {
+            if !cursor.atom_behind(tag)?.are_valid() {
+                return Err(cursor.fault_at(start, Fault::Atom));
+            }
         }
-        emit::SMALL_BIG => {
-            let length = cursor.u8()?;
-            cursor.pass(1)?;
-            cursor.pass(usize::from(length))?;
-        }
-        emit::LARGE_BIG => {
-            let length = cursor.u32()?;
-            cursor.pass(1)?;
-            cursor.pass(length as usize)?;
-        }
-        emit::SMALL_ATOM_UTF8 | emit::ATOM_UTF8 | tags::ATOM | tags::SMALL_ATOM => {
-            atom(cursor, tag, start)?;
-        }
-        emit::NIL => {}
-        tags::STRING => {
+        tag::SMALL_TUPLE => return cursor.u8().map(u64::from),
+        tag::LARGE_TUPLE => return cursor.u32().map(u64::from),
+        tag::LIST => return cursor.u32().map(|length| u64::from(length) + 1),
+        tag::MAP => return cursor.u32().map(|pairs| u64::from(pairs) * 2),
+        tag::NIL => {}
+        tag::STRING => {
             let length = cursor.u16()?;
             cursor.pass(usize::from(length))?;
         }
-        emit::BINARY => {
+        tag::BINARY => {
             let length = cursor.u32()?;
             cursor.pass(length as usize)?;
         }
-        emit::BIT_BINARY => {
-            let length = cursor.u32()?;
-            cursor.bits_in_last(length)?;
-            cursor.pass(length as usize)?;
+        tag::BIT_BINARY => cursor.bits().map(drop)?,
+        tag::NEW_FLOAT => cursor.float().map(drop)?,
+        tag::FLOAT => cursor.float_text().map(drop)?,
+        tag::SMALL_BIG => {
+            let length = cursor.u8()?;
+            cursor.integer(usize::from(length)).map(drop)?;
         }
-        emit::NEW_PID => id(cursor, 12)?,
-        tags::PID => id(cursor, 9)?,
-        emit::V4_PORT => id(cursor, 12)?,
-        tags::NEW_PORT => id(cursor, 8)?,
-        tags::PORT | tags::REFERENCE => id(cursor, 5)?,
-        emit::NEWER_REFERENCE => {
+        tag::LARGE_BIG => {
+            let length = cursor.u32()?;
+            cursor.integer(length as usize).map(drop)?;
+        }
+        tag::NEW_PID | tag::V4_PORT => id(cursor, 12)?,
+        tag::PID => id(cursor, 9)?,
+        tag::NEW_PORT => id(cursor, 8)?,
+        tag::PORT | tag::REFERENCE => id(cursor, 5)?,
+        tag::NEWER_REFERENCE => {
             let words = cursor.words()?;
             id(cursor, 4 + 4 * words)?;
         }
-        tags::NEW_REFERENCE => {
+        tag::NEW_REFERENCE => {
             let words = cursor.words()?;
             id(cursor, 1 + 4 * words)?;
         }
-        emit::EXPORT => {
-            atom_term(cursor)?;
-            atom_term(cursor)?;
-            if cursor.u8()? != emit::SMALL_INTEGER {
-                return Err(cursor.fault(Fault::Opaque));
-            }
-            cursor.pass(1)?;
+        tag::EXPORT => {
+            id(cursor, 0)?;
+            id(cursor, 0)?;
+            cursor.arity().map(drop)?;
         }
-        emit::SMALL_TUPLE => return Ok((u64::from(cursor.u8()?), None)),
-        emit::LARGE_TUPLE => return Ok((u64::from(cursor.u32()?), None)),
-        emit::LIST => return Ok((u64::from(cursor.u32()?) + 1, None)),
-        emit::MAP => return Ok((u64::from(cursor.u32()?) * 2, None)),
-        tags::NEW_FUN => {
-            let (end, terms) = cursor.new_fun()?;
-            return Ok((terms, Some(end)));
-        }
-        tags::RECORD => return Ok((cursor.record()?, None)),
+        tag::RECORD => return cursor.record(),
         tag => return Err(cursor.fault_at(start, Fault::Tag(tag))),
     }
-    Ok((0, None))
+    Ok(0)
 }
 
-/// A node and what follows it.
+/// A node or name, and what follows it.
 fn id(cursor: &mut Cursor<'_>, rest: usize) -> Result<(), DecodeError> {
-    atom_term(cursor)?;
-    cursor.pass(rest)
-}
-
-fn atom_term(cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
     let start = cursor.position();
-    let tag = cursor.u8()?;
-    atom(cursor, tag, start)
-}
-
-fn atom(cursor: &mut Cursor<'_>, tag: u8, start: usize) -> Result<(), DecodeError> {
-    let (text, latin1) = cursor.atom_bytes(tag, start)?;
-    let chars = match latin1 {
-        true => text.len(),
-        false => match std::str::from_utf8(text) {
-            Ok(text) => text.chars().count(),
-            Err(_) => return Err(cursor.fault_at(start, Fault::Atom)),
-        },
-    };
-    match chars > super::atom::MAX_ATOM_CHARS {
-        true => Err(cursor.fault_at(start, Fault::Atom)),
-        false => Ok(()),
+    if !cursor.atom()?.are_valid() {
+        return Err(cursor.fault_at(start, Fault::Atom));
     }
-}
-
-/// An atom's bytes from a borrowed input.
-pub(super) fn latin1_atom(text: &[u8]) -> Option<Atom> {
-    let text: String = text.iter().map(|byte| char::from(*byte)).collect();
-    Atom::new(&text).ok()
+    cursor.pass(rest)
 }

@@ -28,10 +28,10 @@ pub enum Term {
     Port(Port),
     /// A pid.
     Pid(Pid),
-    /// A tuple.
-    Tuple(Tuple),
     /// A record of OTP 29: opaque.
     Record(Opaque),
+    /// A tuple.
+    Tuple(Tuple),
     /// A map.
     Map(Map),
     /// A proper list; `[]` when it is empty.
@@ -189,7 +189,10 @@ impl Term {
 
     /// Whether other terms may be in it.
     pub(super) fn is_container(&self) -> bool {
-        !self.parts().is_empty()
+        matches!(
+            self,
+            Term::Tuple(_) | Term::Map(_) | Term::List(_) | Term::Improper(_)
+        )
     }
 
     /// The terms in it: elements, a tail last, keys and values in turn.

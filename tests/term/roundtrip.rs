@@ -102,13 +102,13 @@ fn faults_are_named_with_their_place() {
         (&[131, 104, 2, 97, 1, 82, 0], 5, Fault::Tag(82)),
         (&[131, 108, 0, 0, 0, 9, 106], 1, Fault::Length(10)),
         (&[131, 119, 1, 255], 1, Fault::Atom),
-        (&[131, 77, 0, 0, 0, 1, 9, 1], 7, Fault::Bits(9)),
+        (&[131, 77, 0, 0, 0, 1, 9, 1], 6, Fault::Bits(9)),
         (
             &[131, 116, 0, 0, 0, 2, 97, 1, 97, 1, 97, 1, 97, 1],
             14,
             Fault::DuplicateKey,
         ),
-        (&[131, 90, 0, 6, 119, 1, 97], 4, Fault::Words(6)),
+        (&[131, 90, 0, 6, 119, 1, 97], 2, Fault::Words(6)),
         (&[131, 70, 127, 240, 0, 0, 0, 0, 0, 0], 2, Fault::Float),
         (&[131, 88, 97, 1], 2, Fault::NoAtom),
     ] {
@@ -151,6 +151,38 @@ fn empty_containers_keep_their_kind() {
     for (at, one) in empty.iter().enumerate() {
         for (with, other) in empty.iter().enumerate() {
             assert_eq!(one == other, at == with);
+        }
+    }
+}
+
+#[test]
+fn a_map_finds_its_keys_among_keys_of_all_kinds() {
+    let keys = |count: i64| {
+        let mut keys: Vec<Term> = (0..count).map(Term::from).collect();
+        keys.extend((0..count).map(|number| Term::parse_erlang(&format!("k{number}")).unwrap()));
+        keys.extend([
+            Term::float(0.5).unwrap(),
+            Term::nil(),
+            Term::from("k1"),
+            Term::tuple([Term::atom("k1")]),
+        ]);
+        keys
+    };
+    for count in [1, 40] {
+        let keys = keys(count);
+        let map: Map = keys.iter().map(|key| (key.clone(), key.clone())).collect();
+        let bytes = Term::Map(map.clone()).to_external().unwrap();
+        let Ok(Term::Map(map)) = decode(bytes) else {
+            panic!("no map")
+        };
+        for key in &keys {
+            assert_eq!(map.get(key), Some(key));
+            if let Some(text) = key.as_atom() {
+                assert_eq!(map.get_atom(text), Some(key));
+            }
+        }
+        for missing in ["", "k", "k99", "zz"] {
+            assert_eq!(map.get_atom(missing), None);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Terms as text, read back by us and by the languages themselves.
 
-use beamlink::term::Term;
+use beamlink::term::{BigInt, Term};
 use proptest::prelude::*;
 
 use crate::beam::{op, tell};
@@ -210,6 +210,25 @@ fn elixir_by_hand() {
             // Not all that the language reads do we read; but never the other way round.
             (Err(error), Ok(_)) => assert!(BEYOND_US.contains(&text), "{text}: {error}"),
             (Ok(ours), Err(_)) => panic!("{text} is {ours:?} for us alone"),
+        }
+    }
+}
+
+#[test]
+fn integers_of_any_length_are_written_in_linear_time_and_read_again() {
+    for (bits, mark) in [(4000u32, "1"), (5000, "16#1"), (8 << 20, "16#1")] {
+        let power = BigInt::from(1) << bits;
+        for term in [Term::integer(power.clone()), Term::integer(-power)] {
+            let (erlang, elixir) = (term.to_erlang().to_string(), term.to_elixir().to_string());
+            assert!(erlang.trim_start_matches('-').starts_with(mark));
+            assert_eq!(Term::parse_erlang(&erlang).as_ref(), Ok(&term));
+            assert_eq!(Term::parse_elixir(&elixir).as_ref(), Ok(&term));
+            if bits < 8 << 20
+                && let Some(read) = tell(&op("erl_eval", [Term::from(format!("{erlang}."))]))
+            {
+                assert_eq!(read, term);
+                assert_eq!(tell(&op("elixir_eval", [Term::from(elixir)])), Some(term));
+            }
         }
     }
 }

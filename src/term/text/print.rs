@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Formatter, Write};
 
+use num_bigint::{BigInt, Sign};
 use smallvec::SmallVec;
 
 use super::{Syntax, elixir_alias, is_elixir_function, is_plain_elixir_atom, is_plain_erlang_atom};
@@ -83,7 +84,7 @@ fn begin<'a>(
 ) -> fmt::Result {
     let (open, shape, close) = match term {
         Term::Int(value) => return write!(f, "{value}"),
-        Term::Big(value) => return write!(f, "{value}"),
+        Term::Big(value) => return print_big(value, syntax, f),
         Term::Float(float) => return print_float(float.get(), f),
         Term::Atom(atom) => return print_atom(atom, syntax, f),
         Term::Binary(bytes) => return print_binary(bytes, syntax, f),
@@ -162,6 +163,22 @@ fn print_key(key: &Atom, f: &mut Formatter<'_>) -> fmt::Result {
             f.write_str(": ")
         }
     }
+}
+
+/// Integers of more bits are written to the base 16: to the base 10 the time grows with the square of their length,
+/// and 1 MiB from a stranger would take more than a second.
+const MOST_DECIMAL_BITS: u64 = 4096;
+
+fn print_big(value: &BigInt, syntax: Syntax, f: &mut Formatter<'_>) -> fmt::Result {
+    if value.bits() <= MOST_DECIMAL_BITS {
+        return write!(f, "{value}");
+    }
+    let sign = if value.sign() == Sign::Minus { "-" } else { "" };
+    let base = match syntax {
+        Syntax::Erlang => "16#",
+        Syntax::Elixir => "0x",
+    };
+    write!(f, "{sign}{base}{:X}", value.magnitude())
 }
 
 fn print_float(value: f64, f: &mut Formatter<'_>) -> fmt::Result {
