@@ -15,6 +15,7 @@ mod id;
 mod map;
 mod number;
 mod order;
+mod reading;
 mod seq;
 mod skip;
 mod tag;
