@@ -182,6 +182,28 @@ fn a_peer_named_by_hand_needs_no_gossip() {
     );
 }
 
+#[test]
+fn a_hidden_node_is_in_no_list_of_visible_ones() {
+    let name = "a_hidden_node_is_in_no_list_of_visible_ones";
+    on_ground(name, Ground::new(&["node0"]), |ground| {
+        let mut nodes = ground.cluster(2, ENCRYPTED);
+        let hidden = ENCRYPTED
+            .of_beamlink(ground.beamlink(0))
+            .args(&["--hidden"]);
+        let _beamlink = ready(hidden);
+        for node in &mut nodes {
+            let listed = "Node.list(:hidden)";
+            node.wait_until(listed, "[:zz_maint_beamlink@node0]", LIMIT);
+            assert_eq!(node.value("length(Node.list())"), "1");
+            assert_eq!(
+                node.value(":net_adm.ping(:zz_maint_beamlink@node0)"),
+                ":pong"
+            );
+        }
+        logged_nothing(&mut nodes);
+    });
+}
+
 /// A node that only a peer knows of is met too: `global` meshes its own members only.
 #[test]
 fn it_dials_whom_its_peers_know() {

@@ -66,10 +66,13 @@ const TERMS: &[&str] = &[
 ];
 
 async fn connected() -> Result<(Epmd, BeamNode, Node), Missing> {
-    let otp = Otp::host()?;
+    connected_to(&Otp::host()?).await
+}
+
+async fn connected_to(otp: &Otp) -> Result<(Epmd, BeamNode, Node), Missing> {
     let port = interop::tcp();
     let epmd = Epmd::start(port, None)?;
-    let mut beam = BeamNode::start(BeamOptions::new(&otp, "judge@localhost", COOKIE, port))?;
+    let mut beam = BeamNode::start(BeamOptions::new(otp, "judge@localhost", COOKIE, port))?;
     beam.value(JUDGE);
     let node = Node::builder("zz_maint_terms@localhost")
         .cookie(Cookie::new(COOKIE))
@@ -180,13 +183,8 @@ async fn terms_are_equal_on_the_far_side() {
     node.stop().await;
 }
 
-/// What only a BEAM can make comes back to it as it was: pids, references, ports, funs.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_we_only_carry_comes_back_unchanged() {
-    let (_epmd, mut beam, node) = match connected().await {
-        Ok(connected) => connected,
-        Err(missing) => return interop::skip("what_we_only_carry_comes_back_unchanged", &missing),
-    };
+/// A process `mirror` that sends the second element of what it gets back to the first.
+async fn mirror(node: &Node) {
     let (ready, mut told) = mpsc::channel(1);
     node.runtime().spawn(
         SpawnOptions::default(),
@@ -203,11 +201,44 @@ async fn what_we_only_carry_comes_back_unchanged() {
         },
     );
     timeout(LIMIT, told.recv()).await.unwrap();
+}
+
+/// What only a BEAM can make comes back to it as it was: pids, references, ports, funs.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_we_only_carry_comes_back_unchanged() {
+    let (_epmd, mut beam, node) = match connected().await {
+        Ok(connected) => connected,
+        Err(missing) => return interop::skip("what_we_only_carry_comes_back_unchanged", &missing),
+    };
+    mirror(&node).await;
     let things = "x = 7; {:ok, l} = :gen_tcp.listen(0, []); r = :erlang.monitor(:process, self(), [alias: :demonitor]); \
         things = [self(), make_ref(), r, l, fn -> x end, fn a -> a + x end, &Enum.map/2, :erlang.list_to_pid('<0.1.0>'), \
         hd(:erlang.ports()), :erlang.group_leader()]; \
         Enum.map(things, fn t -> send({:mirror, :zz_maint_terms@localhost}, {self(), t}); receive do ^t -> :same; other -> other after 5000 -> :hang end end) |> Enum.uniq()";
     assert_eq!(beam.value(things), "[:same]");
+    node.stop().await;
+}
+
+/// OTP 29 has records as terms of their own, and sends them whether we offered that or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_otp_29_come_back_unchanged() {
+    let name = "records_of_otp_29_come_back_unchanged";
+    let connected = match Otp::of("sid") {
+        Ok(otp) => connected_to(&otp).await,
+        Err(missing) => Err(missing),
+    };
+    let (_epmd, mut beam, node) = match connected {
+        Ok(connected) => connected,
+        Err(missing) => return interop::skip(name, &missing),
+    };
+    mirror(&node).await;
+    let record = "atom = fn text -> <<119, byte_size(text), text::binary>> end; \
+        record = :erlang.binary_to_term(<<131, 67, 2::32, 1, atom.(\"shop\")::binary, atom.(\"item\")::binary, \
+        atom.(\"name\")::binary, atom.(\"price\")::binary, 109, 3::32, \"tea\", 97, 7>>); \
+        send({:mirror, :zz_maint_terms@localhost}, {self(), [record, {record}]}); \
+        receive do [^record, {^record}] -> :same; other -> other after 5000 -> :hang end";
+    assert_eq!(beam.value(record), ":same");
+    assert_eq!(beam.log(), "[]");
     node.stop().await;
 }
 
