@@ -22,10 +22,9 @@ use crate::term::Atom;
 /// # Errors
 /// When one of the names is registered already.
 pub fn install(runtime: &Runtime) -> Result<(), NameError> {
-    let functions = Arc::new(erpc::Functions::new(runtime.clone()));
-    runtime.serve_spawns(Arc::new(erpc::Erpc::new(functions.clone())));
+    runtime.serve_spawns(Arc::new(erpc::Erpc));
     service(runtime, "net_kernel", net_kernel::run)?;
-    service(runtime, "rex", move |process| rpc::run(process, functions))?;
+    service(runtime, "rex", rpc::run)?;
     service(runtime, "user", user::run)?;
     let global = runtime.spawn(options(), global::run);
     runtime.register_unmonitored(&Atom::from_static("global_name_server"), &global)
@@ -50,4 +49,38 @@ fn options() -> SpawnOptions {
     options.mailbox.overflow = Overflow::DropNewest;
     options.trap_exit = true;
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Cookie;
+    use crate::runtime::RuntimeSettings;
+
+    /// Nothing that a node is made of may keep the others alive for ever.
+    #[tokio::test]
+    async fn a_node_that_was_stopped_leaves_nothing_behind() {
+        let (runtime, _events) = Runtime::start(RuntimeSettings {
+            name: "a@localhost".parse().unwrap(),
+            cookie: Cookie::new("c"),
+            creation: 7,
+            hidden: false,
+            net_ticktime: Duration::from_secs(4),
+            setup_time: Duration::from_secs(7),
+        });
+        install(&runtime).unwrap();
+        assert_eq!(runtime.process_count(), 4);
+        runtime.stop();
+        let freed = async {
+            while runtime.holders() > 1 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), freed)
+            .await
+            .unwrap();
+        assert_eq!(runtime.process_count(), 0);
+    }
 }

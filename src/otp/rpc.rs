@@ -1,13 +1,11 @@
 //! `rpc`: the `rex` server (`lib/kernel/src/rpc.erl`). `rpc:call` itself goes by [`erpc`](super::erpc).
 
-use std::sync::Arc;
-
 use super::erpc::{Functions, Outcome, undefined_stack};
 use super::gen_server::{Message, next, sent};
 use crate::runtime::{Destination, Process};
 use crate::term::{Pid, Term};
 
-pub(super) async fn run(mut process: Process, functions: Arc<Functions>) {
+pub(super) async fn run(mut process: Process) {
     loop {
         match next(&mut process).await {
             // `rpc:block_call`: {block_call, M, F, A, GroupLeader}.
@@ -16,7 +14,7 @@ pub(super) async fn run(mut process: Process, functions: Arc<Functions>) {
                     Some([head, module, function, arguments, _leader])
                         if head.as_atom() == Some("block_call") =>
                     {
-                        apply(&functions, module, function, arguments)
+                        apply(&process, module, function, arguments)
                     }
                     _ => continue,
                 };
@@ -24,7 +22,7 @@ pub(super) async fn run(mut process: Process, functions: Arc<Functions>) {
             }
             Message::Cast(_) => {}
             Message::Info(message) => {
-                if let Some((to, reply)) = answer(&process, &functions, &message).await {
+                if let Some((to, reply)) = answer(&process, &message).await {
                     sent(process.send(to, reply).await);
                 }
             }
@@ -33,7 +31,7 @@ pub(super) async fn run(mut process: Process, functions: Arc<Functions>) {
 }
 
 /// The answer to one of rex's plain messages, and to whom it goes.
-async fn answer(process: &Process, functions: &Functions, message: &Term) -> Option<(Pid, Term)> {
+async fn answer(process: &Process, message: &Term) -> Option<(Pid, Term)> {
     let [Term::Pid(from), request] = message.as_tuple()? else {
         return None;
     };
@@ -49,7 +47,7 @@ async fn answer(process: &Process, functions: &Functions, message: &Term) -> Opt
         }
         // What C nodes, `erl_call` and `ei_rpc` send.
         [head, module, function, arguments, _leader] if head.as_atom() == Some("call") => {
-            let result = apply(functions, module, function, arguments);
+            let result = apply(process, module, function, arguments);
             Term::tuple([Term::atom("rex"), result])
         }
         _ => return None,
@@ -76,8 +74,8 @@ async fn broadcast(process: &Process, name: &Term, message: &Term) -> Term {
 }
 
 /// The value, or `{badrpc, {'EXIT', {Reason, Stack}}}`.
-fn apply(functions: &Functions, module: &Term, function: &Term, arguments: &Term) -> Term {
-    let reason = match functions.apply(module, function, arguments) {
+fn apply(process: &Process, module: &Term, function: &Term, arguments: &Term) -> Term {
+    let reason = match Functions::of(process.runtime()).apply(module, function, arguments) {
         Outcome::Value(value) => return value,
         Outcome::Error(reason) => reason,
         Outcome::Undefined => Term::atom("undef"),

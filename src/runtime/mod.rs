@@ -145,6 +145,12 @@ impl Runtime {
         self.0.started.elapsed()
     }
 
+    /// How many hold on to it.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// Installs what answers SPAWN_REQUEST; only the first call counts. Without it peers get `notsup`.
     pub fn serve_spawns(&self, service: Arc<dyn SpawnService>) {
         let _ = self.0.spawner.set(service);

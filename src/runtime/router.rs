@@ -28,7 +28,7 @@ pub struct SpawnRequest {
 /// What runs when a peer spawns something here.
 pub trait SpawnService: Send + Sync {
     /// Runs it to its end and says why it ended: for `erpc` the exit reason carries the result.
-    fn run(&self, request: &SpawnRequest) -> Exit;
+    fn run(&self, runtime: &Runtime, request: &SpawnRequest) -> Exit;
 }
 
 /// Payloads up to this many bytes are copied out of the read buffer, so that a message which waits long does not
@@ -230,7 +230,8 @@ impl Runtime {
             function: asked.function,
             arguments: arguments.into_vec(),
         };
-        self.run(entry, async move { service.run(&request) });
+        let runtime = self.clone();
+        self.run(entry, async move { service.run(&runtime, &request) });
     }
 
     fn monitor_from(

@@ -5,8 +5,6 @@
 
 mod client;
 
-use std::sync::Arc;
-
 pub use client::{CallError, call};
 
 use crate::runtime::{Exit, Runtime, SpawnRequest, SpawnService};
@@ -22,13 +20,13 @@ pub(crate) enum Outcome {
 }
 
 /// The functions that peers may call.
-#[derive(Debug)]
-pub(crate) struct Functions {
-    runtime: Runtime,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Functions<'a> {
+    runtime: &'a Runtime,
 }
 
-impl Functions {
-    pub(crate) fn new(runtime: Runtime) -> Functions {
+impl Functions<'_> {
+    pub(crate) fn of(runtime: &Runtime) -> Functions<'_> {
         Functions { runtime }
     }
 
@@ -154,15 +152,9 @@ pub(crate) fn undefined_stack(module: &Term, function: &Term, arguments: &Term) 
 }
 
 /// Answers SPAWN_REQUEST with the functions of the table.
-pub(crate) struct Erpc {
-    functions: Arc<Functions>,
-}
+pub(crate) struct Erpc;
 
-impl Erpc {
-    pub(crate) fn new(functions: Arc<Functions>) -> Erpc {
-        Erpc { functions }
-    }
-
+impl Functions<'_> {
     /// `erpc:execute_call(Res, M, F, A)`: the result is an exit reason.
     fn execute_call(
         &self,
@@ -173,7 +165,7 @@ impl Erpc {
     ) -> Term {
         let result = Term::Ref(result.clone());
         let stack = || undefined_stack(module, function, arguments);
-        match self.functions.apply(module, function, arguments) {
+        match self.apply(module, function, arguments) {
             Outcome::Value(value) => Term::tuple([result, Term::atom("return"), value]),
             Outcome::Error(reason) => Term::tuple([result, Term::atom("error"), reason, stack()]),
             Outcome::Undefined => {
@@ -184,7 +176,8 @@ impl Erpc {
 }
 
 impl SpawnService for Erpc {
-    fn run(&self, request: &SpawnRequest) -> Exit {
+    fn run(&self, runtime: &Runtime, request: &SpawnRequest) -> Exit {
+        let functions = Functions::of(runtime);
         let called = (
             request.module.as_str(),
             request.function.as_str(),
@@ -192,10 +185,10 @@ impl SpawnService for Erpc {
         );
         match called {
             ("erpc", "execute_call", [Term::Ref(result), module, function, arguments]) => {
-                Exit::with(self.execute_call(result, module, function, arguments))
+                Exit::with(functions.execute_call(result, module, function, arguments))
             }
             ("erpc", "execute_cast", [module, function, arguments]) => {
-                self.functions.apply(module, function, arguments);
+                functions.apply(module, function, arguments);
                 Exit::normal()
             }
             (module, function, arguments) => {
@@ -206,7 +199,7 @@ impl SpawnService for Erpc {
                         &Term::list(arguments.iter().cloned()),
                     )
                 };
-                match self.functions.call(module, function, arguments) {
+                match functions.call(module, function, arguments) {
                     Outcome::Value(_) => Exit::normal(),
                     Outcome::Error(reason) => Exit::with(Term::tuple([reason, stack()])),
                     Outcome::Undefined => Exit::with(Term::tuple([Term::atom("undef"), stack()])),
