@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use beamlink::epmd::EpmdMode;
+use beamlink::gossip::{Gossip, VerdictKind};
 use beamlink::runtime::{Destination, Exit, Item, Process, Received, SpawnOptions};
 use beamlink::term::{Atom, Pid, Term};
-use beamlink::{Cookie, Node, NodeName};
+use beamlink::{Cookie, GossipSecret, Node, NodeName};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -300,4 +301,40 @@ async fn our_own_processes_are_told_the_same() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datagrams_are_counted_by_what_they_are() {
+    let port = std::net::UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let loopback = std::net::Ipv4Addr::LOCALHOST;
+    let gossip = |secret: &str| {
+        Gossip::default()
+            .port(port)
+            .multicast_addr([239, 255, 0, 9].into())
+            .multicast_if(loopback)
+            .secret(GossipSecret::new(secret))
+    };
+    let start = |name: &'static str, secret| {
+        Node::builder(name)
+            .cookie(Cookie::new("counted"))
+            .epmd(EpmdMode::None)
+            .dist_port(free_port())
+            .gossip(gossip(secret))
+            .start()
+    };
+    let one = start("counted1@localhost", "one").await.unwrap();
+    let _other = start("counted2@localhost", "other").await.unwrap();
+    let counted = async {
+        while one.datagrams().of(VerdictKind::Undecryptable) == 0
+            || one.datagrams().of(VerdictKind::OwnEcho) == 0
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LIMIT, counted).await.unwrap();
+    assert_eq!(one.datagrams().of(VerdictKind::Heartbeat), 0);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rand::seq::IndexedRandom;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::tally::Tally;
@@ -53,6 +53,8 @@ pub(crate) struct Driver {
     named: Vec<NodeName>,
     started: Instant,
     work: JoinSet<Outcome>,
+    /// The dials under way: a peer that connects meanwhile ends ours.
+    dials: HashMap<NodeName, AbortHandle>,
     tally: Tally<Nuisance>,
 }
 
@@ -118,6 +120,7 @@ impl Driver {
             epmd: settings.epmd,
             started,
             work: JoinSet::new(),
+            dials: HashMap::new(),
             tally: Tally::new(),
         }
     }
@@ -177,10 +180,12 @@ impl Driver {
             match action {
                 Action::Dial(node) => {
                     let address = self.address(&node);
-                    self.work.spawn(async move {
-                        let result = runtime.dial(&node, address).await;
-                        Outcome::Dialled(node, result.map_err(|error| Refusal::from(&error)))
+                    let peer = node.clone();
+                    let dial = self.work.spawn(async move {
+                        let result = runtime.dial(&peer, address).await;
+                        Outcome::Dialled(peer, result.map_err(|error| Refusal::from(&error)))
                     });
+                    self.dials.insert(node, dial);
                 }
                 Action::Look(node) => {
                     let address = self.address(&node);
@@ -219,6 +224,9 @@ impl Driver {
                 };
                 self.membership
                     .connected(now, &info.name, info.hidden, direction);
+                if direction == Direction::Inbound {
+                    self.abandon_dial(&info.name);
+                }
                 if !info.hidden {
                     self.ask(info.name);
                 }
@@ -240,15 +248,31 @@ impl Driver {
         }
     }
 
+    /// The peer was faster. A dial that goes on could make a connection later, right after the loss of this one.
+    fn abandon_dial(&mut self, node: &NodeName) {
+        if let Some(dial) = self.dials.remove(node) {
+            dial.abort();
+            let refusal = Refusal {
+                kind: RefusalKind::AlreadyConnected,
+                address: None,
+                detail: String::new(),
+            };
+            self.membership.dial_failed(self.now(), node, refusal);
+        }
+    }
+
     fn outcome(&mut self, outcome: Outcome) {
         let now = self.now();
         match outcome {
-            // The membership hears of a success by PeerEvent::Up.
-            Outcome::Dialled(_, Ok(())) => {}
-            Outcome::Looked(node, Ok(())) => self.membership.found(now, &node),
-            Outcome::Dialled(node, Err(refusal)) | Outcome::Looked(node, Err(refusal)) => {
-                self.membership.dial_failed(now, &node, refusal);
+            Outcome::Dialled(node, result) => {
+                let awaited = self.dials.remove(&node).is_some();
+                // The membership hears of a success by PeerEvent::Up.
+                if let (true, Err(refusal)) = (awaited, result) {
+                    self.membership.dial_failed(now, &node, refusal);
+                }
             }
+            Outcome::Looked(node, Ok(())) => self.membership.found(now, &node),
+            Outcome::Looked(node, Err(refusal)) => self.membership.dial_failed(now, &node, refusal),
             Outcome::Mesh(by, nodes) => {
                 for node in nodes {
                     self.membership.known(now, &node, &by);
@@ -290,6 +314,7 @@ impl Driver {
         gossip
             .heard
             .note(from.ip(), &verdict, Instant::now().into_std());
+        self.shared.count_datagrams(*gossip.heard.totals());
         match verdict {
             Verdict::Heartbeat(node) => self.membership.heard(now, &node, from),
             Verdict::OwnEcho => {}

@@ -7,6 +7,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{Direction, Event};
 use crate::NodeName;
+use crate::gossip::Tally;
 
 /// Events that a slow user may fall behind.
 const KEPT: usize = 1024;
@@ -15,6 +16,7 @@ const KEPT: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Shared {
     members: Mutex<Members>,
+    datagrams: Mutex<Tally>,
 }
 
 #[derive(Debug)]
@@ -35,11 +37,27 @@ impl Shared {
         };
         Arc::new(Shared {
             members: Mutex::new(members),
+            datagrams: Mutex::default(),
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, Members> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many datagrams of each kind came to the gossip port.
+    pub(crate) fn datagrams(&self) -> Tally {
+        *self
+            .datagrams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn count_datagrams(&self, tally: Tally) {
+        *self
+            .datagrams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = tally;
     }
 
     /// The visible nodes that are up, in the order of their names.

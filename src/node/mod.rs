@@ -12,6 +12,7 @@ pub use builder::{NodeBuilder, StartError};
 use crate::NodeName;
 use crate::cluster::{Events, Shared};
 use crate::epmd::EpmdKeeper;
+use crate::gossip::Tally;
 use crate::runtime::Runtime;
 
 /// A node of a BEAM cluster: found, connected, listed, and answering.
@@ -71,6 +72,11 @@ impl Node {
     /// [`Event::Up`](crate::cluster::Event::Up) for each node that is connected already.
     pub fn events(&self) -> Events {
         self.shared.events()
+    }
+
+    /// How many datagrams of each kind came to the gossip port since the start.
+    pub fn datagrams(&self) -> Tally {
+        self.shared.datagrams()
     }
 
     /// Its processes and connections.
