@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use beamlink::cluster::Event;
 use beamlink::epmd::EpmdMode;
 use beamlink::gossip::{Gossip, VerdictKind};
 use beamlink::runtime::{Destination, Exit, Item, Process, Received, SpawnOptions};
@@ -337,4 +338,43 @@ async fn datagrams_are_counted_by_what_they_are() {
     };
     timeout(LIMIT, counted).await.unwrap();
     assert_eq!(one.datagrams().of(VerdictKind::Heartbeat), 0);
+}
+
+/// Both dial at once, in either order of their names: one connection comes of it, and it stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_dial_each_other_are_connected_once() {
+    for round in 0..20 {
+        let (port, other_port) = (free_port(), free_port());
+        let name = |which: &str| format!("{which}{round}@localhost");
+        let builder = |name: &str, port| {
+            Node::builder(name)
+                .cookie(Cookie::new("both"))
+                .epmd(EpmdMode::None)
+                .dist_port(port)
+        };
+        let (a, z) = (name("a"), name("z"));
+        let one = builder(&a, port).peer_at(z.parse().unwrap(), other_port);
+        let other = builder(&z, other_port).peer_at(a.parse().unwrap(), port);
+        let (one, other) = tokio::join!(one.start(), other.start());
+        let nodes = [one.unwrap(), other.unwrap()];
+        for node in &nodes {
+            let mut events = node.events();
+            let mut ups = 0;
+            let patience = |ups| {
+                if ups == 0 {
+                    LIMIT
+                } else {
+                    Duration::from_millis(100)
+                }
+            };
+            while let Ok(Some(event)) = timeout(patience(ups), events.recv()).await {
+                match event {
+                    Event::Up { .. } => ups += 1,
+                    Event::SortsBefore { .. } => {}
+                    event => panic!("round {round}: {event}"),
+                }
+            }
+            assert_eq!(ups, 1, "round {round}");
+        }
+    }
 }

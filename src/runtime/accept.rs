@@ -135,6 +135,15 @@ async fn handshake(
     if let (Some(peer), Some(id)) = (&peer, attempt) {
         runtime.table().ended(peer, id);
     }
+    let no_loss = match (&peer, &error) {
+        (Some(peer), HandshakeError::Closed(_)) => runtime.table().makes_do_without(peer),
+        // A look at the port, as health checks take, or a dial that was given up.
+        (None, HandshakeError::Closed(_)) => wire.has_heard_nothing(),
+        _ => false,
+    };
+    if no_loss {
+        return Ok(());
+    }
     if let Some(farewell) = Acceptor::farewell(&error) {
         // It is refused either way.
         let _ = wire.send(&farewell).await;

@@ -93,6 +93,11 @@ impl Wire {
         self.buffer.iter().take(16).copied().collect()
     }
 
+    /// Whether no byte came behind the last message.
+    pub(super) fn has_heard_nothing(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
     /// The socket and what came behind the last message.
     pub(super) fn into_parts(self) -> (TcpStream, BytesMut) {
         (self.stream, self.buffer)

@@ -156,6 +156,13 @@ impl ConnectionTable {
         }
     }
 
+    /// Whether a connection to `peer` stands, or we are dialling it: an attempt of its own that it gives up then is no
+    /// failure. A BEAM ends its attempt when it finds ours to go first.
+    pub(crate) fn makes_do_without(&self, peer: &NodeName) -> bool {
+        let entry = self.entries.get(peer);
+        entry.is_some_and(|entry| entry.up.is_some() || entry.dialling())
+    }
+
     /// Whether a connection to `peer` stands.
     pub(crate) fn is_up(&self, peer: &NodeName) -> bool {
         self.entries
@@ -231,6 +238,22 @@ mod tests {
         table.ended(&peer, first);
         assert!(!table.is_up(&peer));
         assert_eq!(table.up(&peer, again), UpVerdict::Up);
+    }
+
+    #[test]
+    fn an_attempt_is_missed_only_where_there_is_no_other() {
+        let mut table = table();
+        let peer = name("a@host");
+        assert!(!table.makes_do_without(&peer));
+        let AcceptVerdict::Ok(theirs) = table.accept(&peer) else {
+            panic!("nobody else is there");
+        };
+        table.ended(&peer, theirs);
+        assert!(!table.makes_do_without(&peer));
+        let ours = dialled(&mut table, &peer);
+        assert!(table.makes_do_without(&peer));
+        table.up(&peer, ours);
+        assert!(table.makes_do_without(&peer));
     }
 
     #[test]
