@@ -35,6 +35,7 @@ fn every_command_of_the_readme_works() {
         assert!(output.status.success(), "{command}: {said}{complained}");
         if command == "./scripts/demo" {
             demo_shows_the_cluster(&said);
+            demo_does_without_elixir(root);
         }
     }
 }
@@ -48,4 +49,22 @@ fn demo_shows_the_cluster(said: &str) {
     } else {
         assert!(said.contains("is connected with both others"), "{said}");
     }
+}
+
+/// As on a machine where Elixir cannot be had. `scripts/demo` has just built it.
+fn demo_does_without_elixir(root: &Path) {
+    let output = Command::new(root.join("target/release/demo"))
+        .arg(root.join("target/release/beamlink"))
+        .env("PATH", "/nonexistent")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let connected = said
+        .lines()
+        .filter(|line| line.ends_with("is connected with both others"));
+    assert!(
+        output.status.success() && said.contains("No Elixir here"),
+        "{said}"
+    );
+    assert_eq!(connected.count(), 3, "{said}");
 }
