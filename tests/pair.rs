@@ -1,6 +1,5 @@
 //! Two nodes of ours, connected over loopback: what their processes say to each other.
 
-use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -15,15 +14,10 @@ use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
-}
-
 async fn pair() -> (Node, Node) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let (port, other_port) = (free_port(), free_port());
+    let (port, other_port) = (interop::tcp(), interop::tcp());
     let builder = |name: &str, port| {
         Node::builder(&format!("{name}{number}@localhost"))
             .cookie(Cookie::new("pair"))
@@ -306,11 +300,7 @@ async fn our_own_processes_are_told_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn datagrams_are_counted_by_what_they_are() {
-    let port = std::net::UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = interop::udp();
     let loopback = std::net::Ipv4Addr::LOCALHOST;
     let gossip = |secret: &str| {
         Gossip::default()
@@ -323,7 +313,7 @@ async fn datagrams_are_counted_by_what_they_are() {
         Node::builder(name)
             .cookie(Cookie::new("counted"))
             .epmd(EpmdMode::None)
-            .dist_port(free_port())
+            .dist_port(interop::tcp())
             .gossip(gossip(secret))
             .start()
     };
@@ -344,7 +334,7 @@ async fn datagrams_are_counted_by_what_they_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_that_dial_each_other_are_connected_once() {
     for round in 0..20 {
-        let (port, other_port) = (free_port(), free_port());
+        let (port, other_port) = (interop::tcp(), interop::tcp());
         let name = |which: &str| format!("{which}{round}@localhost");
         let builder = |name: &str, port| {
             Node::builder(name)
