@@ -1,9 +1,8 @@
 //! Our EPMD client, server and keeper against the `epmd` and the `erl` of this host.
 
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -30,19 +29,6 @@ macro_rules! needs {
 fn installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-}
-
-/// A port below the ephemeral ones, so that no connection of anyone takes it in between.
-fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let number = std::process::id() * 61 + NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + (number % 10_000) as u16;
-        let free = |address| TcpListener::bind((address, port)).is_ok();
-        if free("0.0.0.0") && (free("::") || TcpListener::bind("[::]:0").is_err()) {
-            return port;
-        }
-    }
 }
 
 fn at(port: u16) -> SocketAddr {
@@ -177,7 +163,7 @@ async fn keeper(mode: EpmdMode, port: u16) -> EpmdKeeper {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_and_otps_epmd_understand_each_other() {
     needs!("epmd", "the_client_and_otps_epmd_understand_each_other");
-    let port = free_port();
+    let port = interop::tcp();
     let _epmd = otp_epmd(port);
     let mut entry = NodeEntry::new("ñandú", 9100, NodeType::Hidden);
     entry.extra = vec![1, 0, 255];
@@ -214,7 +200,7 @@ async fn a_node_is_back_after_otps_epmd_was_killed_and_restarted() {
         "epmd",
         "a_node_is_back_after_otps_epmd_was_killed_and_restarted"
     );
-    let port = free_port();
+    let port = interop::tcp();
     let mut epmd = otp_epmd(port);
     let keeper = keeper(EpmdMode::External, port).await;
     until_state(&keeper, EpmdState::RegisteredWith(at(port))).await;
@@ -231,7 +217,7 @@ async fn a_node_is_back_after_otps_epmd_was_killed_and_restarted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_serves_when_otps_epmd_does_not_come_back() {
     needs!("epmd", "a_node_serves_when_otps_epmd_does_not_come_back");
-    let port = free_port();
+    let port = interop::tcp();
     let mut epmd = otp_epmd(port);
     let keeper = keeper(EpmdMode::Auto, port).await;
     epmd.kill();
@@ -248,7 +234,7 @@ async fn a_node_serves_when_otps_epmd_does_not_come_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn otps_tools_read_our_epmd() {
     needs!("epmd", "otps_tools_read_our_epmd");
-    let port = free_port();
+    let port = interop::tcp();
     let _keeper = keeper(EpmdMode::Embedded, port).await;
     let up = format!("epmd: up and running on port {port} with data:\n");
     let one = format!("{up}name rust at port 9100\n");
@@ -266,7 +252,7 @@ async fn otps_tools_read_our_epmd() {
 #[tokio::test(flavor = "multi_thread")]
 async fn beams_find_each_other_and_us_through_our_epmd() {
     needs!("erl", "beams_find_each_other_and_us_through_our_epmd");
-    let port = free_port();
+    let port = interop::tcp();
     let _keeper = keeper(EpmdMode::Auto, port).await;
     let _one = beam(port, "one");
     let said = beam_says(
@@ -287,7 +273,7 @@ async fn beams_find_each_other_and_us_through_our_epmd() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_beams_name_is_its_own_until_it_is_killed() {
     needs!("erl", "a_beams_name_is_its_own_until_it_is_killed");
-    let port = free_port();
+    let port = interop::tcp();
     let _epmd = our_epmd(port);
     let mut first = beam(port, "same");
     let second = beam_says(port, "same", "io:format(\"up\")");
@@ -304,7 +290,7 @@ async fn a_beams_name_is_its_own_until_it_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn beams_come_back_when_another_of_us_takes_over() {
     needs!("erl", "beams_come_back_when_another_of_us_takes_over");
-    let port = free_port();
+    let port = interop::tcp();
     let first = our_epmd(port);
     let keeper = keeper(EpmdMode::Auto, port).await;
     let _one = beam(port, "one");

@@ -1,5 +1,4 @@
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::time::timeout;
 
@@ -7,19 +6,6 @@ use super::super::{lookup, names};
 use super::*;
 
 const LONG: Duration = Duration::from_secs(20);
-
-/// A port below the ephemeral ones, so that no connection of anyone takes it in between.
-fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let number = std::process::id() * 61 + NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + (number % 10_000) as u16;
-        let free = |address| TcpListener::bind((address, port)).is_ok();
-        if free("0.0.0.0") && (free("::") || TcpListener::bind("[::]:0").is_err()) {
-            return port;
-        }
-    }
-}
 
 fn settings(name: &str, mode: EpmdMode, port: u16) -> EpmdSettings {
     EpmdSettings {
@@ -61,7 +47,7 @@ async fn start(name: &str, mode: EpmdMode, port: u16) -> EpmdKeeper {
 
 #[tokio::test]
 async fn an_epmd_that_is_there_is_used() {
-    let port = free_port();
+    let port = interop::tcp();
     let _server = epmd(port);
     for mode in [EpmdMode::Auto, EpmdMode::External] {
         let keeper = start("a", mode, port).await;
@@ -81,7 +67,7 @@ async fn an_epmd_that_is_there_is_used() {
 #[tokio::test]
 async fn without_one_we_serve_and_are_in_it_ourselves() {
     for mode in [EpmdMode::Auto, EpmdMode::Embedded] {
-        let port = free_port();
+        let port = interop::tcp();
         let hidden = EpmdSettings {
             hidden: true,
             ..settings("a", mode, port)
@@ -98,7 +84,7 @@ async fn without_one_we_serve_and_are_in_it_ourselves() {
 
 #[tokio::test]
 async fn what_cannot_be_is_an_error_at_the_start() {
-    let port = free_port();
+    let port = interop::tcp();
     let error = EpmdKeeper::start(settings("a", EpmdMode::External, port))
         .await
         .unwrap_err();
@@ -137,7 +123,7 @@ async fn mode_none_does_nothing() {
 
 #[tokio::test]
 async fn after_the_end_of_its_epmd_a_node_registers_with_the_next() {
-    let port = free_port();
+    let port = interop::tcp();
     let server = epmd(port);
     let keeper = start("a", EpmdMode::External, port).await;
     let creation = keeper.creation();
@@ -154,7 +140,7 @@ async fn after_the_end_of_its_epmd_a_node_registers_with_the_next() {
 
 #[tokio::test]
 async fn when_no_epmd_comes_back_one_of_us_serves_and_the_others_find_it() {
-    let port = free_port();
+    let port = interop::tcp();
     let server = epmd(port);
     let a = start("a", EpmdMode::Auto, port).await;
     let b = start("b", EpmdMode::Auto, port).await;
@@ -178,7 +164,7 @@ async fn when_no_epmd_comes_back_one_of_us_serves_and_the_others_find_it() {
 /// On a clock that stands still while anything is left to do, as the next.
 #[tokio::test(start_paused = true)]
 async fn a_name_that_someone_took_meanwhile_is_reported_and_tried_again() {
-    let port = free_port();
+    let port = interop::tcp();
     let server = epmd(port);
     let keeper = start("a", EpmdMode::Auto, port).await;
     end(server).await;
@@ -211,7 +197,7 @@ async fn a_name_that_someone_took_meanwhile_is_reported_and_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_name_whose_last_owner_is_about_to_end_is_no_obstacle() {
-    let port = free_port();
+    let port = interop::tcp();
     let _server = epmd(port);
     let last = register(at(port), NodeEntry::new("a", 1, NodeType::Visible), LONG)
         .await
@@ -243,7 +229,7 @@ async fn until_names(port: u16, wanted: &[&str]) {
 
 #[tokio::test]
 async fn dropping_unregisters() {
-    let port = free_port();
+    let port = interop::tcp();
     let _server = epmd(port);
     drop(start("a", EpmdMode::Auto, port).await);
     until_names(port, &[]).await;
