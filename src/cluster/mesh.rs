@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::NodeName;
-use crate::otp::erpc;
+use crate::otp::erpc::{self, Request};
 use crate::runtime::Runtime;
 use crate::term::Atom;
 
@@ -16,8 +16,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// The visible nodes that `peer` is connected to; none when it does not say.
 pub(super) async fn nodes_of(runtime: &Runtime, peer: &NodeName) -> Vec<NodeName> {
     let (module, function) = (Atom::from_static("erlang"), Atom::from_static("nodes"));
-    let answer = erpc::call(runtime, peer, &module, &function, Vec::new(), LIMIT).await;
-    match answer {
+    let request = Request::new(peer, &module, &function, Vec::new()).timeout(LIMIT);
+    match erpc::call(runtime, request).await {
         Ok(nodes) => nodes
             .as_list()
             .unwrap_or_default()

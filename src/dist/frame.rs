@@ -9,7 +9,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::control::{Control, ControlError};
 use super::flags::Flags;
-use crate::term::{DecodeError, Decoder, EncodeError, Term};
+use crate::term::{DecodeError, Decoder, Encode, EncodeError, Term};
 
 /// A frame that says nothing but that we live.
 pub const TICK: [u8; 4] = [0; 4];
@@ -100,6 +100,16 @@ pub struct Payload {
     versioned: bool,
 }
 
+impl From<Bytes> for Payload {
+    /// A payload without the version byte.
+    fn from(bytes: Bytes) -> Payload {
+        Payload {
+            bytes,
+            versioned: false,
+        }
+    }
+}
+
 impl Payload {
     /// Its length in bytes.
     #[allow(clippy::len_without_is_empty, reason = "no term is empty")]
@@ -116,6 +126,28 @@ impl Payload {
         match self.versioned {
             true => decoder.versioned(),
             false => decoder.term(),
+        }
+    }
+
+    /// What `value` is as the payload of a message.
+    ///
+    /// # Errors
+    /// When it cannot be expressed.
+    pub fn of(value: &dyn Encode) -> Result<Payload, EncodeError> {
+        let mut bytes = BytesMut::new();
+        value.encode_to(&mut bytes)?;
+        Ok(Payload {
+            bytes: bytes.freeze(),
+            versioned: false,
+        })
+    }
+
+    /// Its bytes, without the version byte.
+    pub fn bytes(&self) -> Bytes {
+        match self.versioned {
+            // A payload in this form was seen to begin with it, or is no term.
+            true => self.bytes.slice(1.min(self.bytes.len())..),
+            false => self.bytes.clone(),
         }
     }
 
@@ -306,7 +338,7 @@ fn signal(bytes: Bytes, versioned: bool) -> Result<Frame, FrameError> {
 pub fn encode_frame(
     framing: Framing,
     control: &Control,
-    payload: Option<&Term>,
+    payload: Option<&dyn Encode>,
     out: &mut BytesMut,
 ) -> Result<(), EncodeError> {
     let start = out.len();
@@ -334,7 +366,7 @@ pub fn encode_frame(
 fn write_frame(
     framing: Framing,
     control: &Control,
-    payload: Option<&Term>,
+    payload: Option<&dyn Encode>,
     out: &mut BytesMut,
 ) -> Result<(), EncodeError> {
     out.put_u32(0);
@@ -349,7 +381,7 @@ fn write_frame(
     if framing == Framing::PassThrough {
         out.put_u8(VERSION);
     }
-    payload.encode(out)
+    payload.encode_to(out)
 }
 
 /// Cuts `frame`, a whole one in the form [`Framing::Header`], into fragments of [`FRAGMENT_SIZE`]: pairs of a head

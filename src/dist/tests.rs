@@ -158,7 +158,13 @@ fn each_signal_comes_back_in_both_forms_whatever_the_pieces() {
         let mut out = BytesMut::new();
         for control in controls() {
             let payload = control.has_payload().then(payload);
-            encode_frame(framing, &control, payload.as_ref(), &mut out).unwrap();
+            encode_frame(
+                framing,
+                &control,
+                payload.as_ref().map(|term| term as _),
+                &mut out,
+            )
+            .unwrap();
             out.extend_from_slice(&TICK);
         }
         for chunk in [1, 7, 100_000] {
@@ -327,7 +333,7 @@ proptest! {
         let controls = controls();
         let control = &controls[which % controls.len()];
         let mut out = BytesMut::new();
-        encode_frame(Framing::Header, control, control.has_payload().then(payload).as_ref(), &mut out).unwrap();
+        encode_frame(Framing::Header, control, control.has_payload().then(payload).as_ref().map(|term| term as _), &mut out).unwrap();
         let at = 4 + at % (out.len() - 4);
         out[at] ^= 1 << bit;
         let _ = frames(Framing::Header, &out, 50);

@@ -173,7 +173,8 @@ impl NodeBuilder {
             net_ticktime: self.net_ticktime,
             setup_time: self.setup_time,
         });
-        if let Err(error) = otp::install(&runtime) {
+        let functions = otp::Functions::default();
+        if let Err(error) = otp::install(&runtime, &functions) {
             unreachable!("a new runtime has no names yet: {error}");
         }
         let (alive, ended) = watch::channel(());
@@ -201,6 +202,7 @@ impl NodeBuilder {
         Ok(Node {
             driver: tokio::spawn(driver.run(peer_events, ended)),
             runtime,
+            functions,
             shared,
             epmd,
             dist_port,

@@ -13,6 +13,7 @@ use crate::NodeName;
 use crate::cluster::{Events, Shared};
 use crate::epmd::EpmdKeeper;
 use crate::gossip::Tally;
+use crate::otp::Functions;
 use crate::runtime::Runtime;
 
 /// A node of a BEAM cluster: found, connected, listed, and answering.
@@ -39,6 +40,7 @@ use crate::runtime::Runtime;
 #[derive(Debug)]
 pub struct Node {
     runtime: Runtime,
+    functions: Functions,
     shared: Arc<Shared>,
     epmd: EpmdKeeper,
     dist_port: u16,
@@ -77,6 +79,11 @@ impl Node {
     /// How many datagrams of each kind came to the gossip port since the start.
     pub fn datagrams(&self) -> Tally {
         self.shared.datagrams()
+    }
+
+    /// The functions that peers may call.
+    pub fn functions(&self) -> &Functions {
+        &self.functions
     }
 
     /// Its processes and connections.

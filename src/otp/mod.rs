@@ -5,26 +5,33 @@
 //! Messages to names that nobody registered (`aten_sink`, every `pg` scope, `Elixir.Swarm.Tracker`) are dropped
 //! undecoded, as a BEAM does.
 
+mod chardata;
+mod erlang;
 pub mod erpc;
+mod functions;
 pub mod gen_server;
 mod global;
 mod net_kernel;
 mod rpc;
-mod user;
+pub mod user;
 
 use std::sync::Arc;
+
+pub use functions::{Functions, Raised};
 
 use crate::runtime::{NameError, Overflow, Process, Runtime, SpawnOptions};
 use crate::term::Atom;
 
-/// Starts all of them on `runtime`.
+/// Starts all of them on `runtime`; peers may call the functions of the table.
 ///
 /// # Errors
 /// When one of the names is registered already.
-pub fn install(runtime: &Runtime) -> Result<(), NameError> {
-    runtime.serve_spawns(Arc::new(erpc::Erpc));
+pub fn install(runtime: &Runtime, functions: &Functions) -> Result<(), NameError> {
+    runtime.serve_spawns(Arc::new(erpc::Erpc(functions.clone())));
     service(runtime, "net_kernel", net_kernel::run)?;
-    service(runtime, "rex", rpc::run)?;
+    service(runtime, "rex", |process| {
+        rpc::run(process, functions.clone())
+    })?;
     service(runtime, "user", user::run)?;
     let global = runtime.spawn(options(), global::run);
     runtime.register_unmonitored(&Atom::from_static("global_name_server"), &global)
@@ -70,7 +77,7 @@ mod tests {
             net_ticktime: Duration::from_secs(4),
             setup_time: Duration::from_secs(7),
         });
-        install(&runtime).unwrap();
+        install(&runtime, &Functions::default()).unwrap();
         assert_eq!(runtime.process_count(), 4);
         runtime.stop();
         let freed = async {

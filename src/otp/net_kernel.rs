@@ -10,7 +10,8 @@ pub(super) async fn run(mut process: Process) {
             && let Some([head, _node]) = request.as_tuple()
             && head.as_atom() == Some("is_auth")
         {
-            sent(call.reply(&process, Term::atom("yes")).await);
+            let (runtime, pid) = (process.runtime(), process.pid());
+            sent(call.reply(runtime, pid, &Term::atom("yes")).await);
         }
     }
 }

@@ -1,58 +1,105 @@
 //! `rpc`: the `rex` server (`lib/kernel/src/rpc.erl`). `rpc:call` itself goes by [`erpc`](super::erpc).
 
-use super::erpc::{Functions, Outcome, undefined_stack};
-use super::gen_server::{Message, next, sent};
-use crate::runtime::{Destination, Process};
+use super::functions::{Functions, Outcome};
+use super::gen_server::{Call, Message, next, sent};
+use crate::runtime::{Destination, Process, Runtime, SpawnOptions};
 use crate::term::{Pid, Term};
 
-pub(super) async fn run(mut process: Process) {
+pub(super) async fn run(mut process: Process, functions: Functions) {
     loop {
         match next(&mut process).await {
-            // `rpc:block_call`: {block_call, M, F, A, GroupLeader}.
             Message::Call(call, request) => {
-                let reply = match request.as_tuple() {
-                    Some([head, module, function, arguments, _leader])
-                        if head.as_atom() == Some("block_call") =>
-                    {
-                        apply(&process, module, function, arguments)
-                    }
-                    _ => continue,
-                };
-                sent(call.reply(&process, reply).await);
-            }
-            Message::Cast(_) => {}
-            Message::Info(message) => {
-                if let Some((to, reply)) = answer(&process, &message).await {
-                    sent(process.send(to, reply).await);
+                if let Some((leader, applied)) = block_call(request) {
+                    let runtime = process.runtime();
+                    reply_by(
+                        runtime,
+                        functions.clone(),
+                        leader,
+                        applied,
+                        ReplyTo::Call(call),
+                    );
                 }
             }
+            Message::Cast(_) => {}
+            Message::Info(message) => plain(&process, &functions, message).await,
         }
     }
 }
 
-/// The answer to one of rex's plain messages, and to whom it goes.
-async fn answer(process: &Process, message: &Term) -> Option<(Pid, Term)> {
-    let [Term::Pid(from), request] = message.as_tuple()? else {
+/// `rpc:block_call`: `{block_call, M, F, A, GroupLeader}`. It blocks no other caller here.
+fn block_call(request: Term) -> Option<(Option<Pid>, [Term; 3])> {
+    let Term::Tuple(parts) = request else {
         return None;
+    };
+    let [head, module, function, arguments, leader] =
+        <[Term; 5]>::try_from(parts.into_vec()).ok()?;
+    let is_call = matches!(head.as_atom(), Some("block_call" | "call"));
+    let leader = leader.as_pid().cloned();
+    is_call.then_some((leader, [module, function, arguments]))
+}
+
+/// Rex's plain messages: `{Pid, Request}`.
+async fn plain(process: &Process, functions: &Functions, message: Term) {
+    let Term::Tuple(parts) = message else {
+        return;
+    };
+    let Ok([Term::Pid(from), request]) = <[Term; 2]>::try_from(parts.into_vec()) else {
+        return;
     };
     if request.as_atom() == Some("features_request") {
         let features = Term::list([Term::atom("erpc")]);
         let own = Term::Atom(process.runtime().name().atom().clone());
         let reply = Term::tuple([Term::atom("features_reply"), own, features]);
-        return Some((from.clone(), reply));
+        return sent(process.send(from, reply).await);
     }
-    let reply = match request.as_tuple()? {
-        [head, name, message] if head.as_atom() == Some("sbcast") => {
-            broadcast(process, name, message).await
+    match request.as_tuple() {
+        Some([head, name, message]) if head.as_atom() == Some("sbcast") => {
+            let reply = broadcast(process, name, message).await;
+            sent(process.send(from, reply).await);
         }
         // What C nodes, `erl_call` and `ei_rpc` send.
-        [head, module, function, arguments, _leader] if head.as_atom() == Some("call") => {
-            let result = apply(process, module, function, arguments);
-            Term::tuple([Term::atom("rex"), result])
+        Some([head, ..]) if head.as_atom() == Some("call") => {
+            if let Some((leader, applied)) = block_call(request) {
+                let runtime = process.runtime();
+                reply_by(
+                    runtime,
+                    functions.clone(),
+                    leader,
+                    applied,
+                    ReplyTo::Rex(from),
+                );
+            }
         }
-        _ => return None,
-    };
-    Some((from.clone(), reply))
+        _ => {}
+    }
+}
+
+enum ReplyTo {
+    Call(Call),
+    Rex(Pid),
+}
+
+/// Applies a function in a process of its own, so that rex goes on meanwhile.
+fn reply_by(
+    runtime: &Runtime,
+    functions: Functions,
+    leader: Option<Pid>,
+    applied: [Term; 3],
+    to: ReplyTo,
+) {
+    runtime.spawn(SpawnOptions::default(), async move |process: Process| {
+        process.set_group_leader(leader);
+        let runtime = process.runtime().clone();
+        let pid = process.pid().clone();
+        let result = value_or_badrpc(functions.apply(process, applied).await);
+        match to {
+            ReplyTo::Call(call) => sent(call.reply(&runtime, &pid, &result).await),
+            ReplyTo::Rex(from) => {
+                let reply = Term::tuple([Term::atom("rex"), result]);
+                sent(runtime.send(&pid, &Destination::Pid(from), reply).await);
+            }
+        }
+    });
 }
 
 /// `rpc:sbcast`: delivers `message` to a registered name and says whether there is one.
@@ -65,7 +112,7 @@ async fn broadcast(process: &Process, name: &Term, message: &Term) -> Term {
     };
     let outcome = match registered {
         Some(pid) => {
-            sent(process.send(Destination::Pid(pid), message.clone()).await);
+            sent(process.send(pid, message.clone()).await);
             own.clone()
         }
         None => Term::tuple([Term::atom("nonexisting_name"), name.clone()]),
@@ -73,14 +120,13 @@ async fn broadcast(process: &Process, name: &Term, message: &Term) -> Term {
     Term::tuple([Term::atom("rex"), own, outcome])
 }
 
-/// The value, or `{badrpc, {'EXIT', {Reason, Stack}}}`.
-fn apply(process: &Process, module: &Term, function: &Term, arguments: &Term) -> Term {
-    let reason = match Functions::of(process.runtime()).apply(module, function, arguments) {
-        Outcome::Value(value) => return value,
-        Outcome::Error(reason) => reason,
-        Outcome::Undefined => Term::atom("undef"),
+/// What `rpc:call` gives its caller: a thrown term is a value, too.
+fn value_or_badrpc(outcome: Outcome) -> Term {
+    let exit = match outcome {
+        Outcome::Value(value) | Outcome::Throw(value) => return value,
+        Outcome::Exit(reason) => reason,
+        Outcome::Error { reason, stack } => Term::tuple([reason, stack]),
     };
-    let stack = undefined_stack(module, function, arguments);
-    let exit = Term::tuple([Term::atom("EXIT"), Term::tuple([reason, stack])]);
+    let exit = Term::tuple([Term::atom("EXIT"), exit]);
     Term::tuple([Term::atom("badrpc"), exit])
 }

@@ -1,13 +1,32 @@
-//! `user`: the default group leader, which answers the I/O protocol
+//! `user`, and group leaders of our own: what answers the I/O protocol
 //! (the chapter "The Erlang I/O Protocol" of the stdlib User's Guide).
 //!
-//! A request that is not answered hangs the process that made it. Output is logged at `debug`; there is no input.
+//! A request that is not answered hangs the process that made it. There is no input: who asks for some is refused.
 
+use std::time::Duration;
+
+use super::chardata;
+use super::erpc::{self, Request};
 use super::gen_server::{Message, next, sent};
-use crate::runtime::Process;
+use crate::NodeName;
+use crate::runtime::{Process, ProcessHandle, Runtime, SpawnOptions};
 use crate::term::{Pid, Term};
 
-pub(super) async fn run(mut process: Process) {
+/// How long a peer may take to format what it wants printed.
+const FORMAT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Output for `user` is logged at `debug`.
+pub(super) async fn run(process: Process) {
+    serve(process, |text| tracing::debug!(%text, "output for user")).await;
+}
+
+/// Starts a process that hands `print` all that processes print whose group leader it is. It lives until it is ended by
+/// its handle.
+pub fn group_leader(runtime: &Runtime, print: impl FnMut(&str) + Send + 'static) -> ProcessHandle {
+    runtime.spawn_handle(SpawnOptions::default(), |process| serve(process, print))
+}
+
+async fn serve(mut process: Process, mut print: impl FnMut(&str) + Send) {
     loop {
         let Message::Info(message) = next(&mut process).await else {
             continue;
@@ -15,7 +34,7 @@ pub(super) async fn run(mut process: Process) {
         let Some((from, reply_as, request)) = io_request(&message) else {
             continue;
         };
-        let reply = answer(request);
+        let reply = answer(&process, from, request, &mut print).await;
         let message = Term::tuple([Term::atom("io_reply"), reply_as.clone(), reply]);
         sent(process.send(from, message).await);
     }
@@ -31,32 +50,84 @@ fn io_request(message: &Term) -> Option<(&Pid, &Term, &Term)> {
     }
 }
 
-fn answer(request: &Term) -> Term {
-    let operation = match request.as_tuple() {
-        Some([head, ..]) => head.as_atom(),
-        _ => request.as_atom(),
-    };
-    match operation {
-        Some("put_chars") => {
-            tracing::debug!(request = %request.to_erlang(), "output for user");
+async fn answer(
+    process: &Process,
+    from: &Pid,
+    request: &Term,
+    print: &mut (impl FnMut(&str) + Send),
+) -> Term {
+    match request.as_tuple() {
+        // The first that fails ends it; the answer is that of the last.
+        Some([head, Term::List(requests)]) if head.as_atom() == Some("requests") => {
+            for request in requests.iter() {
+                let reply = one(process, from, request, print).await;
+                if reply != Term::atom("ok") {
+                    return reply;
+                }
+            }
             Term::atom("ok")
         }
-        Some("setopts") => Term::atom("ok"),
-        Some("getopts") => {
-            Term::list([Term::tuple([Term::atom("encoding"), Term::atom("unicode")])])
+        _ => one(process, from, request, print).await,
+    }
+}
+
+async fn one(
+    process: &Process,
+    from: &Pid,
+    request: &Term,
+    print: &mut (impl FnMut(&str) + Send),
+) -> Term {
+    let whole = [request.clone()];
+    let parts = request.as_tuple().unwrap_or(&whole);
+    let Some((head, rest)) = parts.split_first() else {
+        return error("request");
+    };
+    match (head.as_atom(), rest) {
+        (Some("put_chars"), [encoding, chars]) => put_chars(encoding, chars, print),
+        (Some("put_chars"), [chars]) => put_chars(&Term::atom("latin1"), chars, print),
+        (
+            Some("put_chars"),
+            [
+                encoding,
+                Term::Atom(module),
+                Term::Atom(function),
+                Term::List(arguments),
+            ],
+        ) => {
+            // `io:format/2` leaves the work to us: `io_lib:format/2` is at the peer, so it runs there.
+            let Ok(peer) = NodeName::new(from.node.as_str()) else {
+                return error("request");
+            };
+            let request = Request::new(&peer, module, function, arguments.to_vec());
+            match erpc::call(process, request.timeout(FORMAT_LIMIT)).await {
+                Ok(chars) => put_chars(encoding, &chars, print),
+                Err(_) => error("put_chars"),
+            }
         }
-        Some("requests") => match request.as_tuple() {
-            Some([_, Term::List(requests)]) => requests
-                .iter()
-                .map(answer)
-                .last()
-                .unwrap_or_else(|| Term::atom("ok")),
-            _ => error("request"),
-        },
-        Some("get_line" | "get_chars" | "get_until" | "get_geometry" | "get_password") => {
+        (Some("setopts"), [_]) => Term::atom("ok"),
+        (Some("getopts"), []) => Term::list([
+            Term::tuple([Term::atom("binary"), Term::from(true)]),
+            Term::tuple([Term::atom("encoding"), Term::atom("unicode")]),
+        ]),
+        (Some("get_line" | "get_chars" | "get_until" | "get_geometry" | "get_password"), _) => {
             error("enotsup")
         }
         _ => error("request"),
+    }
+}
+
+fn put_chars(encoding: &Term, chars: &Term, print: &mut impl FnMut(&str)) -> Term {
+    let text = match encoding.as_atom() {
+        Some("latin1") => chardata::latin1(chars),
+        Some("unicode") => chardata::unicode(chars),
+        _ => None,
+    };
+    match text {
+        Some(text) => {
+            print(&text);
+            Term::atom("ok")
+        }
+        None => error("put_chars"),
     }
 }
 

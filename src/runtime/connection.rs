@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -74,6 +74,9 @@ pub(crate) struct Connection {
     /// Milliseconds of the runtime's uptime at the last completed frame in, and at the last write.
     heard: AtomicU64,
     written: AtomicU64,
+    /// Bytes in and out.
+    received: AtomicU64,
+    sent: AtomicU64,
     clock: LivenessClock,
     down: AtomicBool,
     closing: OnceLock<DownReason>,
@@ -108,6 +111,11 @@ impl Connection {
         self.pushed(self.outbox.push(frames))
     }
 
+    /// Adds complete frames that need not go out before the next ones do.
+    pub(crate) fn push_later(&self, frames: &[u8]) -> Result<(), Refused> {
+        self.pushed(self.outbox.push_later(frames))
+    }
+
     pub(crate) fn push_piece(&self, head: &[u8], body: bytes::Bytes) -> Result<(), Refused> {
         self.pushed(self.outbox.push_piece(head, body))
     }
@@ -133,9 +141,17 @@ impl Connection {
     }
 
     pub(crate) fn tick(&self, now: Duration) {
-        if self.outbox.len() == 0 && self.push(&TICK).is_ok() {
+        if self.outbox.len() > 0 {
+            self.outbox.flush();
+        } else if self.push(&TICK).is_ok() {
             self.wrote(now);
         }
+    }
+
+    /// Bytes received and sent.
+    pub(crate) fn traffic(&self) -> (u64, u64) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&self.received), read(&self.sent))
     }
 
     fn wrote(&self, now: Duration) {
@@ -188,6 +204,8 @@ impl Runtime {
             sequence: AtomicU64::new(1),
             heard: AtomicU64::new(now),
             written: AtomicU64::new(now),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
             clock: LivenessClock::new(self.settings().net_ticktime),
             down: AtomicBool::new(false),
             closing: OnceLock::new(),
@@ -215,6 +233,9 @@ impl Runtime {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         peers.insert(node, connection.clone());
         drop(peers);
+        for entry in self.entries() {
+            entry.node_up(connection.info.name.atom(), connection.info.hidden);
+        }
         self.tell(PeerEvent::Up(connection.info.clone()));
     }
 
@@ -238,8 +259,9 @@ impl Runtime {
         }
         drop(peers);
         for entry in self.entries() {
-            entry.node_down(node);
+            self.node_lost(&entry, node, connection.info.hidden);
         }
+        self.end_calls_of(node);
         self.table().ended(&connection.info.name, connection.id);
         let info = connection.info.clone();
         self.tell(PeerEvent::Down { info, reason });
@@ -264,17 +286,22 @@ impl Runtime {
         for entry in self.entries() {
             entry.must_end(Term::atom("shutdown"));
         }
+        if let Some(caller) = self.0.caller.get() {
+            self.forget(&caller.pid);
+        }
     }
 }
 
 /// The writer: one vectored write for all that waits.
 async fn write_all(runtime: Runtime, connection: Arc<Connection>, mut socket: OwnedWriteHalf) {
     while let Some(mut batch) = connection.outbox.take().await {
+        let length = batch.remaining() as u64;
         if let Err(error) = socket.write_all_buf(&mut batch).await {
             connection.close(DownReason::Closed(error.to_string()));
             return;
         }
         connection.wrote(runtime.uptime());
+        connection.sent.fetch_add(length, Ordering::Relaxed);
         connection.outbox.recycle(batch);
     }
 }
@@ -297,7 +324,9 @@ async fn read_all(
             () = connection.close.notified() => break DownReason::Disconnected,
             read = socket.read_buf(&mut buffer) => match read {
                 Ok(0) => break DownReason::Closed("the peer closed it".to_owned()),
-                Ok(_) => {}
+                Ok(length) => {
+                    connection.received.fetch_add(length as u64, Ordering::Relaxed);
+                }
                 Err(error) => break DownReason::Closed(error.to_string()),
             },
         }

@@ -3,13 +3,14 @@
 //! It is kept beside the process, not inside, so that the reader of a connection answers for it at once,
 //! whatever the process is doing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::mailbox::{Mailbox, MailboxLimit, Put};
-use super::message::{Item, Received};
+use super::message::{Item, NodeKinds, Received};
 use crate::term::{Atom, Pid, Reference, Term};
 
 /// One end of a link.
@@ -30,6 +31,14 @@ pub(crate) struct State {
     /// What this process monitors.
     pub(crate) watching: HashMap<Reference, Item>,
     pub(crate) names: Vec<Atom>,
+    /// The numbers of its aliases.
+    pub(crate) aliases: HashSet<u64>,
+    /// Nodes of whose loss it wants to hear, and how often it asked.
+    pub(crate) nodes: HashMap<Atom, usize>,
+    /// Which nodes' coming and going it wants to hear of.
+    pub(crate) node_kinds: Option<NodeKinds>,
+    /// Where its output goes.
+    pub(crate) group_leader: Option<Pid>,
     pub(crate) trap_exit: bool,
     /// Why it must end, once it must.
     pub(crate) ending: Option<Term>,
@@ -43,6 +52,10 @@ pub(crate) struct Entry {
     pub(crate) mailbox: Mailbox,
     /// Told when `ending` is set.
     pub(crate) end: Notify,
+    /// Calls under its pid that wait for their end.
+    pub(crate) open_calls: AtomicUsize,
+    /// Whether there is a process that receives; an entry for calls has none.
+    receives: bool,
     state: Mutex<State>,
 }
 
@@ -52,8 +65,22 @@ impl Entry {
             pid,
             mailbox: Mailbox::new(limit),
             end: Notify::new(),
+            open_calls: AtomicUsize::new(0),
+            receives: true,
             state: Mutex::default(),
         }
+    }
+
+    /// What only makes calls: messages to it that answer none are lost.
+    pub(crate) fn for_calls(pid: Pid) -> Entry {
+        Entry {
+            receives: false,
+            ..Entry::new(pid, MailboxLimit::default())
+        }
+    }
+
+    pub(crate) fn has_open_calls(&self) -> bool {
+        self.open_calls.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -68,7 +95,7 @@ impl Entry {
 
     /// Delivers a message, or ends the process when its mailbox is full.
     pub(crate) fn deliver(&self, size: usize, message: Received) {
-        if self.mailbox.put(size, message) == Put::Overflowed {
+        if self.receives && self.mailbox.put(size, message) == Put::Overflowed {
             tracing::warn!(pid = ?self.pid, "mailbox_overflow: a process does not receive as fast as it is sent to");
             self.must_end(Term::atom("mailbox_overflow"));
         }
@@ -116,13 +143,13 @@ impl Entry {
         }
     }
 
-    /// Monitor `reference`, which this process holds, has fired.
-    pub(crate) fn monitor_fired(&self, reference: &Reference, reason: Term) {
+    /// Monitor `reference`, which this process holds, has fired. False when it holds none.
+    pub(crate) fn monitor_fired(&self, reference: &Reference, reason: Term) -> bool {
         let Some(item) = self
             .alive()
             .and_then(|mut state| state.watching.remove(reference))
         else {
-            return;
+            return false;
         };
         let reference = reference.clone();
         self.deliver(
@@ -133,14 +160,24 @@ impl Entry {
                 reason,
             },
         );
+        true
     }
 
-    /// The node `node` is gone, with every link, monitor and watcher there.
-    pub(crate) fn node_down(&self, node: &Atom) {
+    /// A node of this kind has come.
+    pub(crate) fn node_up(&self, node: &Atom, hidden: bool) {
+        let wanted = self.lock().node_kinds;
+        if wanted.is_some_and(|kinds| kinds.include(hidden)) {
+            let node = node.clone();
+            self.deliver(0, Received::NodeUp { node, hidden });
+        }
+    }
+
+    /// The node `node` is gone, with every link, monitor and watcher there. Returns the monitors that were lost.
+    pub(crate) fn node_down(&self, node: &Atom, hidden: bool) -> Vec<Reference> {
         let noconnection = || Term::atom("noconnection");
-        let (broken, fired) = {
+        let (broken, fired, told) = {
             let Some(mut state) = self.alive() else {
-                return;
+                return Vec::new();
             };
             state
                 .watchers
@@ -160,13 +197,20 @@ impl Entry {
                 .filter(|(_, item)| item.node() == node)
                 .map(|(reference, _)| reference.clone())
                 .collect();
-            (broken, fired)
+            let kinds = state.node_kinds.is_some_and(|kinds| kinds.include(hidden));
+            let told = state.nodes.remove(node).unwrap_or(0) + usize::from(kinds);
+            (broken, fired, told)
         };
         for pid in broken {
             self.link_broken(&pid, noconnection());
         }
-        for reference in fired {
-            self.monitor_fired(&reference, noconnection());
+        for reference in &fired {
+            self.monitor_fired(reference, noconnection());
         }
+        for _ in 0..told {
+            let node = node.clone();
+            self.deliver(0, Received::NodeDown { node, hidden });
+        }
+        fired
     }
 }

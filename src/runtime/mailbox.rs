@@ -125,6 +125,11 @@ impl Mailbox {
         self.lock().messages.len()
     }
 
+    /// How many bytes wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
     /// How many messages did not fit.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)

@@ -75,4 +75,34 @@ pub enum Received {
         /// Why it ended: `noproc` if it was not there, `noconnection` if its node is gone.
         reason: Term,
     },
+    /// `{nodeup, Node}`: asked for by [`Process::monitor_nodes`](super::Process::monitor_nodes).
+    NodeUp {
+        /// Who has come.
+        node: Atom,
+        /// Whether it is a hidden node.
+        hidden: bool,
+    },
+    /// `{nodedown, Node}`: asked for by [`Process::monitor_nodes`](super::Process::monitor_nodes) or
+    /// [`Process::monitor_node`](super::Process::monitor_node).
+    NodeDown {
+        /// Who is gone.
+        node: Atom,
+        /// Whether it was a hidden node.
+        hidden: bool,
+    },
+}
+
+/// Which nodes are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeKinds {
+    /// Those that stand in `Node.list()`.
+    Visible,
+    /// Hidden ones too.
+    All,
+}
+
+impl NodeKinds {
+    pub(crate) fn include(self, hidden: bool) -> bool {
+        self == NodeKinds::All || !hidden
+    }
 }

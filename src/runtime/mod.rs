@@ -5,9 +5,11 @@
 //! Manual; what goes over the wire for them is in [`crate::dist`].
 
 mod accept;
+mod calls;
 mod connection;
 mod dial;
 mod entry;
+mod handles;
 mod handshake_io;
 mod mailbox;
 mod message;
@@ -17,8 +19,10 @@ mod process;
 mod router;
 mod send;
 mod signals;
+mod spawned;
 mod table;
 mod ticker;
+mod usage;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,21 +33,26 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 pub use accept::Listener;
+pub use calls::{CallEnd, Caller, OpenCall};
 pub use connection::{DownReason, PeerInfo};
 pub use dial::{DialError, PeerAddress};
+pub use handles::AliasMode;
 pub use handshake_io::HandshakeFailure;
 pub use mailbox::{MailboxLimit, Overflow};
-pub use message::{Body, Item, Received};
+pub use message::{Body, Item, NodeKinds, Received};
 pub use names::NameError;
-pub use process::{Destination, Exit, Process, SpawnOptions};
-pub use router::{SpawnRequest, SpawnService};
+pub(crate) use process::catch_panic;
+pub use process::{Destination, Exit, Process, ProcessHandle, SpawnOptions};
 pub use send::SendError;
+pub use spawned::{Running, SpawnRequest, SpawnService};
+pub use usage::{ProcessInfo, Usage};
 
 use crate::dist::Flags;
 use crate::term::{Atom, Pid, Reference};
 use crate::{Cookie, NodeName};
 use connection::Connection;
 use entry::Entry;
+use handles::Handles;
 use names::Names;
 use table::ConnectionTable;
 
@@ -101,6 +110,8 @@ struct Core {
     peers: RwLock<HashMap<Atom, Arc<Connection>>>,
     table: Mutex<ConnectionTable>,
     spawner: OnceLock<Arc<dyn SpawnService>>,
+    handles: Handles,
+    caller: OnceLock<Arc<Entry>>,
     events: UnboundedSender<PeerEvent>,
     started: Instant,
     next_pid: AtomicU64,
@@ -119,6 +130,8 @@ impl Runtime {
             peers: RwLock::default(),
             table: Mutex::new(ConnectionTable::new(settings.name.clone())),
             spawner: OnceLock::new(),
+            handles: Handles::default(),
+            caller: OnceLock::new(),
             events,
             started: Instant::now(),
             next_pid: AtomicU64::new(1),

@@ -60,6 +60,8 @@ struct Waiting {
     pieces: VecDeque<Piece>,
     bytes: usize,
     closed: bool,
+    /// The writer was told, or knows without that.
+    told: bool,
     spare: Option<Vec<u8>>,
 }
 
@@ -90,12 +92,23 @@ impl Outbox {
 
     /// Adds complete frames without waiting: for the node's own answers.
     pub(crate) fn push(&self, frames: &[u8]) -> Result<(), Refused> {
-        self.add(frames, Bytes::new())
+        self.add(frames, Bytes::new(), true)
+    }
+
+    /// Adds complete frames that need not go out before the next ones do.
+    pub(crate) fn push_later(&self, frames: &[u8]) -> Result<(), Refused> {
+        self.add(frames, Bytes::new(), false)
+    }
+
+    /// Sends what was to be sent later.
+    pub(crate) fn flush(&self) {
+        self.lock().told = true;
+        self.filled.notify_one();
     }
 
     /// Adds one piece of a large signal: its head is copied, its body shared.
     pub(crate) fn push_piece(&self, head: &[u8], body: Bytes) -> Result<(), Refused> {
-        self.add(head, body)
+        self.add(head, body, true)
     }
 
     /// Returns once less than the soft limit waits.
@@ -117,12 +130,11 @@ impl Outbox {
         }
     }
 
-    fn add(&self, head: &[u8], body: Bytes) -> Result<(), Refused> {
+    fn add(&self, head: &[u8], body: Bytes, now: bool) -> Result<(), Refused> {
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(Refused::Closed);
         }
-        let was_empty = waiting.bytes == 0;
         if waiting.bytes >= self.limits.hard {
             return Err(Refused::Overflow);
         }
@@ -139,8 +151,10 @@ impl Outbox {
         if !body.is_empty() {
             waiting.pieces.push_back(Piece::Body(body));
         }
+        let tell = now && !waiting.told;
+        waiting.told |= now;
         drop(waiting);
-        if was_empty {
+        if tell {
             self.filled.notify_one();
         }
         Ok(())
@@ -164,8 +178,9 @@ impl Outbox {
         loop {
             {
                 let mut waiting = self.lock();
-                if waiting.bytes > 0 {
+                if waiting.bytes > 0 && (waiting.told || waiting.closed) {
                     waiting.bytes = 0;
+                    waiting.told = false;
                     let pieces = std::mem::take(&mut waiting.pieces);
                     drop(waiting);
                     self.drained.notify_waiters();

@@ -5,10 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
 
+use tokio::task::JoinHandle;
+
+use super::calls::Caller;
 use super::entry::{Entry, Link};
 use super::mailbox::MailboxLimit;
-use super::message::{Item, Received};
-use super::{NameError, Runtime, SendError};
+use super::message::{Item, NodeKinds, Received};
+use super::{AliasMode, NameError, Runtime, SendError};
 use crate::NodeName;
 use crate::term::{Atom, Pid, Reference, Term};
 
@@ -81,6 +84,10 @@ pub struct Process {
 }
 
 impl Process {
+    pub(super) fn of(entry: Arc<Entry>, runtime: Runtime) -> Process {
+        Process { entry, runtime }
+    }
+
     /// Its pid.
     pub fn pid(&self) -> &Pid {
         &self.entry.pid
@@ -150,7 +157,70 @@ impl Process {
 
     /// Monitors a process or a name: a [`Received::Down`] comes when it ends, at once if it is not there.
     pub fn monitor(&self, item: Item) -> Reference {
-        self.runtime.monitor(&self.entry, item)
+        self.runtime.monitor(&self.entry, item, None)
+    }
+
+    /// As [`Process::monitor`]; messages to the reference ([`Destination::Alias`]) come to this process while the alias
+    /// lasts, which `mode` says.
+    pub fn monitor_with_alias(&self, item: Item, mode: AliasMode) -> Reference {
+        self.runtime.monitor(&self.entry, item, Some(mode))
+    }
+
+    /// An alias of this process: messages to it ([`Destination::Alias`]) come here until [`Process::unalias`], or only
+    /// the first one does ([`AliasMode::Reply`]).
+    pub fn alias(&self, mode: AliasMode) -> Reference {
+        let reference = self.new_reference();
+        self.runtime.alias(&self.entry, &reference, mode);
+        reference
+    }
+
+    /// Ends an alias: messages to it are lost from now on. False when it had ended.
+    pub fn unalias(&self, alias: &Reference) -> bool {
+        self.runtime.unalias(&self.entry, alias)
+    }
+
+    /// Asks for one [`Received::NodeDown`] when the connection to `node` ends: at once when there is none. Each call
+    /// counts, as those of `erlang:monitor_node(Node, true)` do.
+    pub fn monitor_node(&self, node: &NodeName) {
+        *self
+            .entry
+            .lock()
+            .nodes
+            .entry(node.atom().clone())
+            .or_default() += 1;
+        if self.runtime.connection(node.atom()).is_none() {
+            self.runtime.node_lost(&self.entry, node.atom(), false);
+        }
+    }
+
+    /// Takes one call of [`Process::monitor_node`] back. False when there is none.
+    pub fn demonitor_node(&self, node: &NodeName) -> bool {
+        let mut state = self.entry.lock();
+        match state.nodes.remove(node.atom()) {
+            Some(count) if count > 1 => {
+                state.nodes.insert(node.atom().clone(), count - 1);
+                true
+            }
+            known => known.is_some(),
+        }
+    }
+
+    /// Asks for [`Received::NodeUp`] and [`Received::NodeDown`] of all nodes of these kinds
+    /// (`net_kernel:monitor_nodes/2`), or, with `None`, for no more of them.
+    pub fn monitor_nodes(&self, kinds: Option<NodeKinds>) {
+        self.entry.lock().node_kinds = kinds;
+    }
+
+    /// Where its output goes: the process that answers the I/O protocol for it. The process `user` of this node, unless
+    /// it was spawned from elsewhere.
+    pub fn group_leader(&self) -> Option<Pid> {
+        let own = self.entry.lock().group_leader.clone();
+        own.or_else(|| self.runtime.whereis(&Atom::from_static("user")))
+    }
+
+    /// Sets where its output goes; `None` for the process `user` of this node.
+    pub fn set_group_leader(&self, leader: Option<Pid>) {
+        self.entry.lock().group_leader = leader;
     }
 
     /// Ends a monitor. A [`Received::Down`] that arrived before stays in the mailbox.
@@ -161,24 +231,6 @@ impl Process {
     /// A reference that was not made before.
     pub fn new_reference(&self) -> Reference {
         self.runtime.new_reference()
-    }
-
-    /// Asks `peer` to start `module:function(arguments)` and monitors what it starts. The reference is that of the
-    /// monitor: a [`Received::Down`] with it comes when that has ended, or was not started. Its output goes to the
-    /// process `user` of this node.
-    ///
-    /// # Errors
-    /// When the peer is not connected, or an argument cannot be sent.
-    pub async fn spawn_request(
-        &self,
-        peer: &NodeName,
-        module: &Atom,
-        function: &Atom,
-        arguments: Vec<Term>,
-    ) -> Result<Reference, SendError> {
-        self.runtime
-            .spawn_on(&self.entry, peer, module, function, arguments)
-            .await
     }
 
     /// Sends `other` an exit signal, as `exit/2` does.
@@ -207,14 +259,26 @@ impl Runtime {
         F: Future<Output = E> + Send + 'static,
         E: Into<Exit>,
     {
+        self.spawn_handle(options, body).pid
+    }
+
+    /// As [`Runtime::spawn`], with a handle on its end.
+    pub fn spawn_handle<B, F, E>(&self, options: SpawnOptions, body: B) -> ProcessHandle
+    where
+        B: FnOnce(Process) -> F,
+        F: Future<Output = E> + Send + 'static,
+        E: Into<Exit>,
+    {
         let entry = self.prepare(options);
         let future = body(Process {
             entry: entry.clone(),
             runtime: self.clone(),
         });
-        let pid = entry.pid.clone();
-        self.run(entry, future);
-        pid
+        ProcessHandle {
+            pid: entry.pid.clone(),
+            runtime: self.clone(),
+            ended: self.run(entry, future),
+        }
     }
 
     /// A process that is there, and does not run yet.
@@ -230,32 +294,67 @@ impl Runtime {
         &self,
         entry: Arc<Entry>,
         future: impl Future<Output = E> + Send + 'static,
-    ) {
+    ) -> JoinHandle<Term> {
         let runtime = self.clone();
         tokio::spawn(async move {
             let reason = until_its_end(&entry, future).await;
-            runtime.process_ended(&entry, reason).await;
-        });
+            runtime.process_ended(&entry, &reason).await;
+            reason
+        })
+    }
+}
+
+/// A process in the hands of who started it. Dropping it changes nothing.
+#[derive(Debug)]
+pub struct ProcessHandle {
+    pid: Pid,
+    runtime: Runtime,
+    ended: JoinHandle<Term>,
+}
+
+impl ProcessHandle {
+    /// The pid of the process.
+    pub fn pid(&self) -> &Pid {
+        &self.pid
+    }
+
+    /// Sends it an exit signal with `reason`, as `exit/2` does.
+    pub fn exit(&self, reason: Term) {
+        let from = Caller::pid(&self.runtime).clone();
+        self.runtime.exit(&from, &self.pid, reason);
+    }
+
+    /// Waits until it has ended, and says why it did.
+    pub async fn ended(self) -> Exit {
+        // It is lost only when the tokio runtime ends.
+        Exit(self.ended.await.unwrap_or_else(|_| Term::atom("killed")))
     }
 }
 
 /// Runs `future` until it ends, panics, or the process must end.
 async fn until_its_end<E: Into<Exit>>(entry: &Entry, future: impl Future<Output = E>) -> Term {
-    let mut future = Box::pin(future);
-    let caught =
-        poll_fn(
-            |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-                Ok(poll) => poll.map(|end| end.into().0),
-                Err(panic) => Poll::Ready(panic_reason(&*panic)),
-            },
-        );
     tokio::select! {
         biased;
         () = entry.end.notified() => {
             entry.lock().ending.take().unwrap_or_else(|| Term::atom("killed"))
         }
-        reason = caught => reason,
+        ended = catch_panic(future) => match ended {
+            Ok(end) => end.into().0,
+            Err(panic) => panic,
+        }
     }
+}
+
+/// Runs `future` to its end, or to a panic in it: `{panic, Text}`.
+pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, Term> {
+    let mut future = Box::pin(future);
+    poll_fn(
+        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic_reason(&*panic))),
+        },
+    )
+    .await
 }
 
 /// What links and monitors of a process that panicked are told.

@@ -5,31 +5,9 @@ use std::sync::Arc;
 use super::Runtime;
 use super::connection::Connection;
 use super::entry::Link;
-use super::message::{Body, Item, Received};
-use super::process::{Exit, SpawnOptions};
-use crate::dist::{Control, Payload, Spawn, Spawned, Target};
-use crate::term::{Atom, Pid, Reference, Term};
-
-/// A peer wants a process started here.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SpawnRequest {
-    /// Who asks.
-    pub from: Pid,
-    /// The process that wants the new one's output.
-    pub group_leader: Pid,
-    /// The module of the function that it is to run.
-    pub module: Atom,
-    /// The function.
-    pub function: Atom,
-    /// Its arguments.
-    pub arguments: Vec<Term>,
-}
-
-/// What runs when a peer spawns something here.
-pub trait SpawnService: Send + Sync {
-    /// Runs it to its end and says why it ended: for `erpc` the exit reason carries the result.
-    fn run(&self, runtime: &Runtime, request: &SpawnRequest) -> Exit;
-}
+use super::message::{Body, Item};
+use crate::dist::{Control, Payload, Spawned, Target};
+use crate::term::{Pid, Reference, Term};
 
 /// Payloads up to this many bytes are copied out of the read buffer, so that a message which waits long does not
 /// keep 64 KiB alive, and the buffer can be filled again in place.
@@ -54,7 +32,7 @@ impl Runtime {
                 let pid = match to {
                     Target::Pid(pid) => Some(pid),
                     Target::Name(name) => self.whereis(&name),
-                    Target::Alias(_) => None,
+                    Target::Alias(alias) => return self.message_for_alias(&alias, payload),
                 };
                 self.message_for(pid, payload);
             }
@@ -68,8 +46,7 @@ impl Runtime {
                     self.exit_requested(&from, &to, reason(payload), size);
                 }
             }
-            // No process of this node has made an alias yet.
-            Control::AliasSend { .. } => {}
+            Control::AliasSend { to, .. } => self.message_for_alias(&to, payload),
             Control::Link { from, to } => self.link_from(connection, from, to),
             Control::UnlinkId { id, from, to } => self.unlink_from(connection, id, from, to),
             Control::UnlinkIdAck { id, from, to } => {
@@ -105,10 +82,12 @@ impl Runtime {
                 reason,
                 ..
             } => {
-                self.monitor_fired(&to, &reference, reason);
+                self.down(&to, &reference, Body::Term(reason));
             }
             Control::PayloadMonitorPExit { to, reference, .. } => {
-                self.monitor_fired(&to, &reference, reason(payload));
+                if let Some(reason) = payload {
+                    self.down(&to, &reference, Body::Encoded(reason.compact(COPIED)));
+                }
             }
             Control::SpawnRequest(request) => self.spawn_for(connection, request, payload),
             Control::SpawnReply {
@@ -118,20 +97,27 @@ impl Runtime {
                 ..
             } => {
                 if let Spawned::Error(error) = result {
-                    self.monitor_fired(&to, &reference, Term::Atom(error));
+                    self.not_spawned(&to, &reference, error);
                 }
             }
-            // Output of our processes goes nowhere, so its leader does not matter.
-            Control::GroupLeader { .. } => {}
+            Control::GroupLeader { leader, to } => {
+                if let Some(entry) = self.entry(&to) {
+                    entry.lock().group_leader = Some(leader);
+                }
+            }
         }
     }
 
     fn message_for(&self, pid: Option<Pid>, payload: Option<Payload>) {
         let entry = pid.and_then(|pid| self.entry(&pid));
         if let (Some(entry), Some(payload)) = (entry, payload) {
-            let payload = payload.compact(COPIED);
-            let body = Body::Encoded(payload);
-            entry.deliver(body.size(), Received::Message(body));
+            self.deliver_body(&entry, Body::Encoded(payload.compact(COPIED)));
+        }
+    }
+
+    fn message_for_alias(&self, alias: &Reference, payload: Option<Payload>) {
+        if let Some(payload) = payload {
+            self.message_by_alias(alias, Body::Encoded(payload.compact(COPIED)));
         }
     }
 
@@ -187,51 +173,6 @@ impl Runtime {
         if let Some(entry) = self.entry(to) {
             entry.exit_requested(from, reason, size);
         }
-    }
-
-    fn monitor_fired(&self, to: &Pid, reference: &Reference, reason: Term) {
-        if let Some(entry) = self.entry(to) {
-            entry.monitor_fired(reference, reason);
-        }
-    }
-
-    /// Starts what a peer asks for. The reply goes out before the process can end.
-    fn spawn_for(&self, connection: &Arc<Connection>, asked: Spawn, payload: Option<Payload>) {
-        let reply = |result| Control::SpawnReply {
-            reference: asked.reference.clone(),
-            to: asked.from.clone(),
-            link: asked.link,
-            monitor: asked.monitor,
-            result,
-        };
-        let Some(service) = self.0.spawner.get().cloned() else {
-            return connection.signal(&reply(Spawned::Error(Atom::from_static("notsup"))), None);
-        };
-        let arguments = payload.and_then(|payload| payload.decode().ok());
-        let Some(Term::List(arguments)) = arguments else {
-            return connection.signal(&reply(Spawned::Error(Atom::from_static("badopt"))), None);
-        };
-        let entry = self.prepare(SpawnOptions::default());
-        {
-            let mut state = entry.lock();
-            if asked.link {
-                state.links.insert(asked.from.clone(), Link::Active);
-            }
-            if asked.monitor {
-                let watcher = (asked.from.clone(), Item::Pid(entry.pid.clone()));
-                state.watchers.insert(asked.reference.clone(), watcher);
-            }
-        }
-        connection.signal(&reply(Spawned::Pid(entry.pid.clone())), None);
-        let request = SpawnRequest {
-            from: asked.from,
-            group_leader: asked.group_leader,
-            module: asked.module,
-            function: asked.function,
-            arguments: arguments.into_vec(),
-        };
-        let runtime = self.clone();
-        self.run(entry, async move { service.run(&runtime, &request) });
     }
 
     fn monitor_from(

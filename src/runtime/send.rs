@@ -1,15 +1,20 @@
 //! Sending: to a process here, or as a signal over a connection.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
 use super::Runtime;
 use super::connection::Connection;
+use super::entry::Entry;
 use super::message::{Body, Received};
+use super::outbox::Refused;
 use super::process::Destination;
-use crate::dist::{Control, FRAGMENT_SIZE, Flags, Framing, Target, encode_frame, fragments};
-use crate::term::{Atom, EncodeError, Pid, Term};
+use crate::dist::{
+    Control, FRAGMENT_SIZE, Flags, Framing, Payload, Target, encode_frame, fragments,
+};
+use crate::term::{Atom, Encode, EncodeError, Pid, Term};
 
 /// Why a message was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,40 +35,72 @@ impl Runtime {
         to: &Destination,
         message: Term,
     ) -> Result<(), SendError> {
-        let node = match to {
+        match self.connection_to(self.node_of(to))? {
+            None => self.send_local(to, Body::Term(message)),
+            Some(connection) => {
+                let control = control_for(&connection, from, to);
+                connection
+                    .signal_with_room(&control, Some(&message))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Runtime::send`], for what is no term yet.
+    pub(crate) async fn send_encoded(
+        &self,
+        from: &Pid,
+        to: &Destination,
+        message: &dyn Encode,
+    ) -> Result<(), SendError> {
+        match self.connection_to(self.node_of(to))? {
+            None => self.send_local(to, Body::Encoded(Payload::of(message)?)),
+            Some(connection) => {
+                let control = control_for(&connection, from, to);
+                connection.signal_with_room(&control, Some(message)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn node_of<'a>(&'a self, to: &'a Destination) -> &'a Atom {
+        match to {
             Destination::Pid(pid) => &pid.node,
             Destination::Name(_) => self.name().atom(),
             Destination::Remote(_, node) => node.atom(),
             Destination::Alias(alias) => &alias.node,
-        };
-        if node == self.name().atom() {
-            self.send_local(to, message);
-            return Ok(());
         }
-        let connection = self
-            .connection(node)
-            .ok_or_else(|| SendError::NotConnected(node.clone()))?;
-        let control = control_for(&connection, from, to);
-        connection.signal_with_room(&control, Some(&message)).await
     }
 
-    fn send_local(&self, to: &Destination, message: Term) {
+    fn send_local(&self, to: &Destination, body: Body) {
         let entry = match to {
             Destination::Pid(pid) => self.entry(pid),
             Destination::Name(name) | Destination::Remote(name, _) => {
                 self.whereis(name).and_then(|pid| self.entry(&pid))
             }
-            // No process of this node has made an alias yet.
-            Destination::Alias(_) => None,
+            Destination::Alias(alias) => {
+                return self.message_by_alias(alias, body);
+            }
         };
         if let Some(entry) = entry {
-            let body = Body::Term(message);
+            self.deliver_body(&entry, body);
+        }
+    }
+
+    /// Delivers a message to the process of `entry`, or to the call of it that the message answers.
+    pub(super) fn deliver_body(&self, entry: &Entry, body: Body) {
+        let body = match entry.has_open_calls() {
+            true => self.answer_by_pid(body),
+            false => Some(body),
+        };
+        if let Some(body) = body {
             entry.deliver(body.size(), Received::Message(body));
         }
     }
 
     /// Sends a signal without waiting for room: for the node's own answers. A peer that is gone needs none.
-    pub(super) fn signal(&self, node: &Atom, control: &Control, payload: Option<&Term>) {
+    pub(super) fn signal(&self, node: &Atom, control: &Control, payload: Option<&dyn Encode>) {
         if let Some(connection) = self.connection(node) {
             connection.signal(control, payload);
         }
@@ -113,11 +150,14 @@ thread_local! {
 /// A scratch buffer that has grown beyond this is not kept.
 const SCRATCH_KEPT: usize = 2 * FRAGMENT_SIZE;
 
+/// A signal: a control message, and the payload of those that have one.
+type Signal<'a> = (&'a Control, Option<&'a dyn Encode>);
+
 impl Connection {
     /// Sends a signal without waiting for room: for the node's own answers. That the connection ended meanwhile is no
     /// fault: whoever would have read it knows.
-    pub(super) fn signal(&self, control: &Control, payload: Option<&Term>) {
-        let sent = self.with_frame(control, payload, |frame| self.push(frame));
+    pub(super) fn signal(&self, control: &Control, payload: Option<&dyn Encode>) {
+        let sent = self.with_frames(&[(control, payload)], |frame| self.push(frame));
         let sent = match sent {
             Ok(Encoded::Sent(_)) => return,
             Ok(Encoded::Large(frame)) => {
@@ -132,23 +172,51 @@ impl Connection {
         }
     }
 
+    /// Sends a small signal with the next one, or within a second.
+    pub(super) fn signal_later(&self, control: &Control) {
+        // As above: a connection that has ended needs none.
+        let _ = self.with_frames(&[(control, None)], |frame| self.push_later(frame));
+    }
+
     /// Sends a signal, waiting while the outbox is full: for processes. A large one goes in pieces, so that the small
     /// ones of others come between.
     pub(super) async fn signal_with_room(
-        &self,
+        self: &Arc<Self>,
         control: &Control,
-        payload: Option<&Term>,
+        payload: Option<&dyn Encode>,
+    ) -> Result<(), SendError> {
+        self.signals_with_room(&[(control, payload)]).await
+    }
+
+    /// Sends a monitor and a message in one write.
+    pub(super) async fn call_with_room(
+        self: &Arc<Self>,
+        monitor: &Control,
+        message: &Control,
+        payload: &dyn Encode,
     ) -> Result<(), SendError> {
         self.room().await.map_err(|_| self.gone())?;
-        let frame = match self.with_frame(control, payload, |frame| self.push(frame))? {
+        let both = [(monitor, None), (message, Some(payload))];
+        match self.with_frames(&both, |frames| self.push(frames))? {
+            Encoded::Sent(result) => result.map_err(|_| self.gone()),
+            Encoded::Large(_) => {
+                self.signal(monitor, None);
+                self.signals_with_room(&both[1..]).await
+            }
+        }
+    }
+
+    async fn signals_with_room(self: &Arc<Self>, signals: &[Signal<'_>]) -> Result<(), SendError> {
+        self.room().await.map_err(|_| self.gone())?;
+        let frame = match self.with_frames(signals, |frames| self.push(frames))? {
             Encoded::Sent(result) => return result.map_err(|_| self.gone()),
             Encoded::Large(frame) => frame,
         };
-        for (head, body) in self.pieces(frame) {
-            self.room().await.map_err(|_| self.gone())?;
-            self.push_piece(&head, body).map_err(|_| self.gone())?;
-        }
-        Ok(())
+        let mut rest = Rest {
+            connection: self.clone(),
+            pieces: Some(Box::new(self.pieces(frame))),
+        };
+        rest.send().await
     }
 
     /// A large frame, in as many pieces as the connection allows.
@@ -164,16 +232,17 @@ impl Connection {
         SendError::NotConnected(self.info().name.atom().clone())
     }
 
-    /// Encodes a signal and hands it to `send`, unless it must be cut into fragments.
-    fn with_frame<T>(
+    /// Encodes signals and hands them to `send`, unless they must be cut into fragments: only a single one may be.
+    fn with_frames<T>(
         &self,
-        control: &Control,
-        payload: Option<&Term>,
+        signals: &[Signal<'_>],
         send: impl FnOnce(&[u8]) -> T,
     ) -> Result<Encoded<T>, SendError> {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
-            encode_frame(self.framing(), control, payload, scratch)?;
+            for (control, payload) in signals {
+                encode_frame(self.framing(), control, *payload, scratch)?;
+            }
             if scratch.len() > FRAGMENT_SIZE {
                 return Ok(Encoded::Large(std::mem::take(scratch).freeze()));
             }
@@ -190,4 +259,47 @@ enum Encoded<T> {
     Sent(T),
     /// A whole frame that is too large to go in one.
     Large(Bytes),
+}
+
+/// What is still to be sent of a large signal.
+struct Rest {
+    connection: Arc<Connection>,
+    pieces: Option<Box<dyn Iterator<Item = (Vec<u8>, Bytes)> + Send>>,
+}
+
+impl Rest {
+    async fn send(&mut self) -> Result<(), SendError> {
+        let sent = self.send_all().await;
+        self.pieces = None;
+        sent.map_err(|_| self.connection.gone())
+    }
+
+    async fn send_all(&mut self) -> Result<(), Refused> {
+        while let Some(pieces) = &mut self.pieces {
+            self.connection.room().await?;
+            match pieces.next() {
+                Some((head, body)) => self.connection.push_piece(&head, body)?,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Rest {
+    /// A sender that gave up, or was ended, half-way: the peer would hold the first fragments for ever.
+    fn drop(&mut self) {
+        let Some(pieces) = self.pieces.take() else {
+            return;
+        };
+        let connection = self.connection.clone();
+        if let Ok(tokio) = tokio::runtime::Handle::try_current() {
+            tokio.spawn(async move {
+                let pieces = Some(pieces);
+                let mut rest = Rest { connection, pieces };
+                // A connection that ends takes the rest with it.
+                let _ = rest.send().await;
+            });
+        }
+    }
 }

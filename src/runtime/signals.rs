@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::entry::{Entry, Link, State};
-use super::message::Item;
-use super::{Runtime, SendError};
-use crate::NodeName;
-use crate::dist::{Control, Spawn, Target};
+use super::handles::Handle;
+use super::message::{Body, Item};
+use super::{AliasMode, Runtime};
+use crate::dist::{Control, Target};
 use crate::term::{Atom, Pid, Reference, Term};
 
 fn noproc() -> Term {
@@ -69,15 +69,23 @@ impl Runtime {
         self.signal(&other.node, &Control::UnlinkId { id, from, to }, None);
     }
 
-    pub(super) fn monitor(&self, entry: &Arc<Entry>, item: Item) -> Reference {
+    pub(super) fn monitor(
+        &self,
+        entry: &Arc<Entry>,
+        item: Item,
+        alias: Option<AliasMode>,
+    ) -> Reference {
         let reference = self.new_reference();
+        if let Some(mode) = alias {
+            self.alias(entry, &reference, mode);
+        }
         entry
             .lock()
             .watching
             .insert(reference.clone(), item.clone());
         if self.is_own(item.node()) {
             if !self.watch(&item, &entry.pid, &reference) {
-                entry.monitor_fired(&reference, noproc());
+                self.monitor_over(entry, &reference, noproc());
             }
             return reference;
         }
@@ -90,7 +98,7 @@ impl Runtime {
                 },
                 None,
             ),
-            None => entry.monitor_fired(&reference, noconnection()),
+            None => self.monitor_over(entry, &reference, noconnection()),
         }
         reference
     }
@@ -99,6 +107,7 @@ impl Runtime {
         let Some(item) = entry.lock().watching.remove(reference) else {
             return;
         };
+        self.alias_over(entry, reference);
         if self.is_own(item.node()) {
             self.unwatch(&item, reference);
             return;
@@ -111,6 +120,62 @@ impl Runtime {
         self.signal(item.node(), &control, None);
     }
 
+    /// A call is over: ends the monitor that it had. The peer may learn of that with the next signal.
+    pub(super) fn end_watch(&self, entry: &Entry, item: &Item, reference: &Reference) {
+        if self.is_own(item.node()) {
+            self.unwatch(item, reference);
+        } else if let Some(connection) = self.connection(item.node()) {
+            connection.signal_later(&Control::DemonitorP {
+                from: entry.pid.clone(),
+                to: target(item),
+                reference: reference.clone(),
+            });
+        }
+    }
+
+    /// Monitor `reference` of `entry` has fired: so its alias may end, too.
+    pub(super) fn monitor_over(&self, entry: &Entry, reference: &Reference, reason: Term) {
+        if entry.monitor_fired(reference, reason) {
+            self.alias_over(entry, reference);
+        }
+    }
+
+    /// `node` is gone for the process of `entry`.
+    pub(super) fn node_lost(&self, entry: &Entry, node: &Atom, hidden: bool) {
+        for reference in entry.node_down(node, hidden) {
+            self.alias_over(entry, &reference);
+        }
+    }
+
+    /// Ends the alias that goes with a monitor, unless it is to stay.
+    pub(super) fn alias_over(&self, entry: &Entry, reference: &Reference) {
+        if let Some(number) = self.own_number(reference)
+            && entry.lock().aliases.contains(&number)
+            && self.0.handles.ends_with_monitor(number)
+        {
+            self.unalias(entry, reference);
+        }
+    }
+
+    pub(super) fn alias(&self, entry: &Arc<Entry>, reference: &Reference, mode: AliasMode) {
+        if let Some(number) = self.own_number(reference)
+            && let Some(mut state) = entry.alive()
+        {
+            state.aliases.insert(number);
+            self.0
+                .handles
+                .insert(number, Handle::Alias(entry.clone(), mode));
+        }
+    }
+
+    pub(super) fn unalias(&self, entry: &Entry, reference: &Reference) -> bool {
+        let Some(number) = self.own_number(reference) else {
+            return false;
+        };
+        let known = entry.lock().aliases.remove(&number);
+        known && self.0.handles.remove(number).is_some()
+    }
+
     pub(super) fn exit(&self, from: &Pid, to: &Pid, reason: Term) {
         if self.is_own(&to.node) {
             if let Some(entry) = self.entry(to) {
@@ -121,43 +186,6 @@ impl Runtime {
         let (from, to) = (from.clone(), to.clone());
         let node = to.node.clone();
         self.signal(&node, &Control::PayloadExit2 { from, to }, Some(&reason));
-    }
-
-    /// Starts something on a peer and monitors it.
-    pub(super) async fn spawn_on(
-        &self,
-        entry: &Arc<Entry>,
-        peer: &NodeName,
-        module: &Atom,
-        function: &Atom,
-        arguments: Vec<Term>,
-    ) -> Result<Reference, SendError> {
-        let node = peer.atom();
-        let connection = self.connection(node);
-        let connection = connection.ok_or_else(|| SendError::NotConnected(node.clone()))?;
-        let reference = self.new_reference();
-        // What will be monitored has no pid yet; its node is what counts when that goes down.
-        let item = Item::Name(function.clone(), node.clone());
-        entry.lock().watching.insert(reference.clone(), item);
-        let leader = self.whereis(&Atom::from_static("user"));
-        let control = Control::SpawnRequest(Spawn {
-            reference: reference.clone(),
-            from: entry.pid.clone(),
-            group_leader: leader.unwrap_or_else(|| entry.pid.clone()),
-            module: module.clone(),
-            function: function.clone(),
-            arity: u8::try_from(arguments.len()).unwrap_or(u8::MAX),
-            link: false,
-            monitor: true,
-        });
-        let arguments = Term::list(arguments);
-        let sent = connection
-            .signal_with_room(&control, Some(&arguments))
-            .await;
-        if sent.is_err() {
-            entry.lock().watching.remove(&reference);
-        }
-        sent.map(|()| reference)
     }
 
     /// Makes `watcher` hear when `item`, which is ours, ends. False when it is not there.
@@ -200,12 +228,13 @@ impl Runtime {
     }
 
     /// The process of `entry` has ended: tells all who wait for that.
-    pub(super) async fn process_ended(&self, entry: &Arc<Entry>, reason: Term) {
+    pub(super) async fn process_ended(&self, entry: &Arc<Entry>, reason: &Term) {
         let State {
             links,
             watchers,
             watching,
             names,
+            aliases,
             ..
         } = {
             let mut state = entry.lock();
@@ -216,14 +245,17 @@ impl Runtime {
             std::mem::replace(&mut *state, ended)
         };
         self.drop_names(&names);
+        for number in aliases {
+            self.0.handles.remove(number);
+        }
         self.forget(&entry.pid);
         for (other, link) in links {
             if link == Link::Active {
-                self.break_link(&entry.pid, &other, &reason).await;
+                self.break_link(&entry.pid, &other, reason).await;
             }
         }
         for (reference, (watcher, item)) in watchers {
-            self.fire(&item, &watcher, &reference, &reason).await;
+            self.fire(&item, &watcher, &reference, reason).await;
         }
         for (reference, item) in watching {
             if self.is_own(item.node()) {
@@ -258,10 +290,7 @@ impl Runtime {
     /// Tells `watcher` that `item`, which is ours, has ended.
     async fn fire(&self, item: &Item, watcher: &Pid, reference: &Reference, reason: &Term) {
         if self.is_own(&watcher.node) {
-            if let Some(entry) = self.entry(watcher) {
-                entry.monitor_fired(reference, reason.clone());
-            }
-            return;
+            return self.down(watcher, reference, Body::Term(reason.clone()));
         }
         let control = Control::PayloadMonitorPExit {
             from: target(item),
@@ -273,7 +302,7 @@ impl Runtime {
 }
 
 /// How the wire names what is monitored: names stand without their node.
-fn target(item: &Item) -> Target {
+pub(super) fn target(item: &Item) -> Target {
     match item {
         Item::Pid(pid) => Target::Pid(pid.clone()),
         Item::Name(name, _) => Target::Name(name.clone()),

@@ -8,6 +8,21 @@ use smallvec::SmallVec;
 
 use super::{Atom, EncodeError, Term, tag};
 
+/// A value that can be written as a term, straight to the wire.
+pub trait Encode: Sync {
+    /// Adds the term to `out`, without the version byte.
+    ///
+    /// # Errors
+    /// When it cannot be expressed; `out` then holds a part of it.
+    fn encode_to(&self, out: &mut BytesMut) -> Result<(), EncodeError>;
+}
+
+impl Encode for Term {
+    fn encode_to(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
+        self.encode(out)
+    }
+}
+
 impl Term {
     /// The term with the version byte in front: what `binary_to_term/1` takes.
     ///

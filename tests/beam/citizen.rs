@@ -137,8 +137,8 @@ const ANSWERS: &[(&str, &str)] = &[
         "{:undef, _}",
     ),
     (
-        "down(elem(Node.spawn_monitor(g, fn -> 1 end), 1))",
-        "{:undef, _}",
+        "try do Node.spawn_monitor(g, fn -> 1 end) rescue refused in ErlangError -> refused.original end",
+        ":notsup",
     ),
     ("io(:put_chars, g)", "{:io_reply, :tag, :ok}"),
     ("io(:get_line, g)", "{:io_reply, :tag, {:error, :enotsup}}"),

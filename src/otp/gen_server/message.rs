@@ -1,7 +1,9 @@
 //! The wire side of `gen_server`: calls, casts and replies (PROTOCOL.md, D.2; `lib/stdlib/src/gen.erl`).
 
-use crate::runtime::{Body, Destination, Process, Received, SendError};
-use crate::term::{Pid, Reference, Term};
+use bytes::{BufMut, BytesMut};
+
+use crate::runtime::{Body, Destination, Process, Received, Runtime, SendError};
+use crate::term::{Encode, EncodeError, Pid, Reference, Term};
 
 /// A call that waits for its reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,17 +19,41 @@ impl Call {
         &self.from
     }
 
-    /// Sends `{Tag, value}`: through the caller's alias where the tag has one, so that a reply that comes too
-    /// late is lost and not left in its mailbox.
+    /// Sends `{Tag, value}` from the process `pid`: by the caller's alias where the tag has one, so that a reply that
+    /// comes too late is lost and not left in its mailbox.
     ///
     /// # Errors
-    /// When the caller's node is not connected any more.
-    pub async fn reply(self, process: &Process, value: Term) -> Result<(), SendError> {
+    /// When the caller's node is not connected any more, or the value cannot be expressed.
+    pub async fn reply(
+        self,
+        runtime: &Runtime,
+        pid: &Pid,
+        value: &dyn Encode,
+    ) -> Result<(), SendError> {
         let to = match alias(&self.tag) {
             Some(alias) => Destination::Alias(alias.clone()),
             None => Destination::Pid(self.from),
         };
-        process.send(to, Term::tuple([self.tag, value])).await
+        let tagged = Tagged {
+            tag: self.tag,
+            value,
+        };
+        runtime.send_encoded(pid, &to, &tagged).await
+    }
+}
+
+/// `{Tag, Value}`, written without a tree.
+struct Tagged<'a> {
+    tag: Term,
+    value: &'a dyn Encode,
+}
+
+impl Encode for Tagged<'_> {
+    fn encode_to(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
+        const PAIR: [u8; 2] = [104, 2];
+        out.put_slice(&PAIR);
+        self.tag.encode(out)?;
+        self.value.encode_to(out)
     }
 }
 
@@ -88,7 +114,7 @@ fn alias(tag: &Term) -> Option<&Reference> {
 }
 
 /// The next message of a service; exits and downs are not for it.
-pub(super) async fn next(process: &mut Process) -> Message {
+pub(crate) async fn next(process: &mut Process) -> Message {
     loop {
         if let Received::Message(body) = process.receive().await
             && let Some(message) = Message::of(body)
@@ -99,7 +125,7 @@ pub(super) async fn next(process: &mut Process) -> Message {
 }
 
 /// A reply that cannot be sent has nobody who waits for it.
-pub(super) fn sent(result: Result<(), SendError>) {
+pub(crate) fn sent(result: Result<(), SendError>) {
     if let Err(error) = result {
         tracing::debug!(%error, "an answer was not sent");
     }
