@@ -249,7 +249,7 @@ async fn the_loss_of_a_node_is_the_end_of_all_there() {
                 other => panic!("{other:?}"),
             });
         }
-        let to = Destination::Remote(Atom::from_static("rex"), name);
+        let to = Destination::Remote(Atom::from_static("rex"), name.atom().clone());
         let sent = process.send(to, Term::nil()).await;
         (heard, sent.is_err())
     });

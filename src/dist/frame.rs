@@ -9,7 +9,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::control::{Control, ControlError};
 use super::flags::Flags;
-use crate::term::{DecodeError, Decoder, Encode, EncodeError, Term};
+use crate::term::{DecodeError, Decoder, Encode, EncodeError, SerializeError, Term};
 
 /// A frame that says nothing but that we live.
 pub const TICK: [u8; 4] = [0; 4];
@@ -133,7 +133,7 @@ impl Payload {
     ///
     /// # Errors
     /// When it cannot be expressed.
-    pub fn of(value: &dyn Encode) -> Result<Payload, EncodeError> {
+    pub fn of(value: &dyn Encode) -> Result<Payload, SerializeError> {
         let mut bytes = BytesMut::new();
         value.encode_to(&mut bytes)?;
         Ok(Payload {
@@ -340,16 +340,16 @@ pub fn encode_frame(
     control: &Control,
     payload: Option<&dyn Encode>,
     out: &mut BytesMut,
-) -> Result<(), EncodeError> {
+) -> Result<(), SerializeError> {
     let start = out.len();
     let written = write_frame(framing, control, payload, out);
     let length = out.len() - start - 4;
     let written = written.and_then(|()| match u32::try_from(length) {
         Ok(length) => Ok(length),
-        Err(_) => Err(EncodeError {
+        Err(_) => Err(SerializeError::Length(EncodeError {
             what: "a signal",
             length,
-        }),
+        })),
     });
     match written {
         Ok(length) => {
@@ -368,7 +368,7 @@ fn write_frame(
     control: &Control,
     payload: Option<&dyn Encode>,
     out: &mut BytesMut,
-) -> Result<(), EncodeError> {
+) -> Result<(), SerializeError> {
     out.put_u32(0);
     match framing {
         Framing::PassThrough => out.put_slice(&[PASS_THROUGH, VERSION]),

@@ -205,6 +205,7 @@ impl NodeBuilder {
             functions,
             shared,
             epmd,
+            epmd_port: self.epmd_port,
             dist_port,
             _alive: alive,
         })

@@ -1,6 +1,8 @@
 //! The node: the library's face.
 
 mod builder;
+mod functions;
+mod servers;
 
 use std::sync::Arc;
 
@@ -8,13 +10,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use builder::{NodeBuilder, StartError};
+pub use servers::{MultiAnswer, Starting};
 
 use crate::NodeName;
 use crate::cluster::{Events, Shared};
 use crate::epmd::EpmdKeeper;
 use crate::gossip::Tally;
 use crate::otp::Functions;
-use crate::runtime::Runtime;
+use crate::runtime::{DialError, PeerAddress, Runtime};
 
 /// A node of a BEAM cluster: found, connected, listed, and answering.
 ///
@@ -43,6 +46,7 @@ pub struct Node {
     functions: Functions,
     shared: Arc<Shared>,
     epmd: EpmdKeeper,
+    epmd_port: u16,
     dist_port: u16,
     /// Dropping it ends all tasks of the node.
     _alive: watch::Sender<()>,
@@ -84,6 +88,19 @@ impl Node {
     /// The functions that peers may call.
     pub fn functions(&self) -> &Functions {
         &self.functions
+    }
+
+    /// Connects to `peer`, whose port is looked up in the EPMD of its host, and returns once the connection stands. When
+    /// it is lost it is not made again: name the peer to the [builder](NodeBuilder::peer) for that.
+    ///
+    /// # Errors
+    /// See [`DialError`].
+    pub async fn connect(&self, peer: &NodeName) -> Result<(), DialError> {
+        let address = PeerAddress::Epmd(self.epmd_port);
+        match self.runtime.dial(peer, address).await {
+            Err(DialError::AlreadyConnected { .. }) => Ok(()),
+            dialled => dialled,
+        }
     }
 
     /// Its processes and connections.

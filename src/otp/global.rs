@@ -6,14 +6,14 @@
 //! `handle_cast({in_sync, …})`). Nothing else is ever sent to a `global_name_server`, least of all
 //! `lost_connection`, which it believes of anyone.
 
-use super::gen_server::{Message, next, sent};
+use super::gen_server::{Asked, next, sent};
 use crate::NodeName;
-use crate::runtime::{Destination, Process};
-use crate::term::{Atom, Term};
+use crate::runtime::Process;
+use crate::term::Term;
 
 pub(super) async fn run(mut process: Process) {
     loop {
-        let Message::Cast(request) = next(&mut process).await else {
+        let Asked::Cast(request) = next(&mut process).await else {
             continue;
         };
         let Some(peer) = initiator(&request) else {
@@ -22,8 +22,7 @@ pub(super) async fn run(mut process: Process) {
         let own = Term::Atom(process.runtime().name().atom().clone());
         let in_sync = Term::tuple([Term::atom("in_sync"), own, Term::from(true)]);
         let cast = Term::tuple([Term::atom("$gen_cast"), in_sync]);
-        let to = Destination::Remote(Atom::from_static("global_name_server"), peer);
-        sent(process.send(to, cast).await);
+        sent(process.send(("global_name_server", &peer), cast).await);
     }
 }
 

@@ -5,6 +5,7 @@
 //! Messages to names that nobody registered (`aten_sink`, every `pg` scope, `Elixir.Swarm.Tracker`) are dropped
 //! undecoded, as a BEAM does.
 
+mod arguments;
 mod chardata;
 mod erlang;
 pub mod erpc;
@@ -13,10 +14,12 @@ pub mod gen_server;
 mod global;
 mod net_kernel;
 mod rpc;
+pub mod supervisor;
 pub mod user;
 
 use std::sync::Arc;
 
+pub use arguments::{FromArguments, IntoArguments};
 pub use functions::{Functions, Raised};
 
 use crate::runtime::{NameError, Overflow, Process, Runtime, SpawnOptions};

@@ -1,12 +1,12 @@
 //! `net_kernel`: answers `net_adm:ping/1` (`lib/kernel/src/net_kernel.erl`, `handle_call({is_auth, _}, …)`).
 
-use super::gen_server::{Message, next, sent};
+use super::gen_server::{Asked, next, sent};
 use crate::runtime::Process;
 use crate::term::Term;
 
 pub(super) async fn run(mut process: Process) {
     loop {
-        if let Message::Call(call, request) = next(&mut process).await
+        if let Asked::Call(call, request) = next(&mut process).await
             && let Some([head, _node]) = request.as_tuple()
             && head.as_atom() == Some("is_auth")
         {

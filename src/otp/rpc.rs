@@ -1,14 +1,14 @@
 //! `rpc`: the `rex` server (`lib/kernel/src/rpc.erl`). `rpc:call` itself goes by [`erpc`](super::erpc).
 
 use super::functions::{Functions, Outcome};
-use super::gen_server::{Call, Message, next, sent};
+use super::gen_server::{Asked, Call, next, sent};
 use crate::runtime::{Destination, Process, Runtime, SpawnOptions};
 use crate::term::{Pid, Term};
 
 pub(super) async fn run(mut process: Process, functions: Functions) {
     loop {
         match next(&mut process).await {
-            Message::Call(call, request) => {
+            Asked::Call(call, request) => {
                 if let Some((leader, applied)) = block_call(request) {
                     let runtime = process.runtime();
                     reply_by(
@@ -20,8 +20,8 @@ pub(super) async fn run(mut process: Process, functions: Functions) {
                     );
                 }
             }
-            Message::Cast(_) => {}
-            Message::Info(message) => plain(&process, &functions, message).await,
+            Asked::Cast(_) => {}
+            Asked::Info(message) => plain(&process, &functions, message).await,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::chardata;
 use super::erpc::{self, Request};
-use super::gen_server::{Message, next, sent};
+use super::gen_server::{Asked, next, sent};
 use crate::NodeName;
 use crate::runtime::{Process, ProcessHandle, Runtime, SpawnOptions};
 use crate::term::{Pid, Term};
@@ -28,7 +28,7 @@ pub fn group_leader(runtime: &Runtime, print: impl FnMut(&str) + Send + 'static)
 
 async fn serve(mut process: Process, mut print: impl FnMut(&str) + Send) {
     loop {
-        let Message::Info(message) = next(&mut process).await else {
+        let Asked::Info(message) = next(&mut process).await else {
             continue;
         };
         let Some((from, reply_as, request)) = io_request(&message) else {

@@ -120,6 +120,30 @@ impl Mailbox {
         }
     }
 
+    /// The oldest message that is `wanted`, once there is one; the others stay in their order.
+    pub(crate) async fn take_where(&self, wanted: impl Fn(&Received) -> bool) -> Received {
+        // What was looked at once is not looked at again: only this process takes messages.
+        let mut looked_at = 0;
+        loop {
+            let filled = self.filled.notified();
+            {
+                let mut waiting = self.lock();
+                let fresh = waiting.messages.iter().skip(looked_at);
+                let found = fresh
+                    .map(|(_, message)| wanted(message))
+                    .position(|wanted| wanted);
+                looked_at = found.map_or(waiting.messages.len(), |at| looked_at + at);
+                if found.is_some()
+                    && let Some((cost, message)) = waiting.messages.remove(looked_at)
+                {
+                    waiting.bytes -= cost;
+                    return message;
+                }
+            }
+            filled.await;
+        }
+    }
+
     /// How many messages wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().messages.len()

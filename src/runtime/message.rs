@@ -1,7 +1,12 @@
 //! What a process receives.
 
+use serde::de::DeserializeOwned;
+
+use crate::NodeName;
 use crate::dist::Payload;
-use crate::term::{Atom, DecodeError, Pid, Reference, Term};
+use crate::term::{
+    Atom, DecodeError, DeserializeError, Pid, Reference, Term, deserialize, from_term,
+};
 
 /// The body of a message: decoded only by who wants it.
 #[derive(Debug, Clone)]
@@ -22,6 +27,17 @@ impl Body {
         match self {
             Body::Term(term) => Ok(term),
             Body::Encoded(payload) => payload.decode(),
+        }
+    }
+
+    /// The message as a value of Rust, straight from its bytes.
+    ///
+    /// # Errors
+    /// When it is no term, or not the one that `T` wants.
+    pub fn typed<T: DeserializeOwned>(self) -> Result<T, DeserializeError> {
+        match self {
+            Body::Term(term) => from_term(&term),
+            Body::Encoded(payload) => deserialize(&payload.bytes()),
         }
     }
 
@@ -51,6 +67,31 @@ impl Item {
             Item::Pid(pid) => &pid.node,
             Item::Name(_, node) => node,
         }
+    }
+}
+
+impl From<Pid> for Item {
+    fn from(pid: Pid) -> Item {
+        Item::Pid(pid)
+    }
+}
+
+impl From<&Pid> for Item {
+    fn from(pid: &Pid) -> Item {
+        Item::Pid(pid.clone())
+    }
+}
+
+impl From<(&Atom, &NodeName)> for Item {
+    fn from((name, node): (&Atom, &NodeName)) -> Item {
+        Item::Name(name.clone(), node.atom().clone())
+    }
+}
+
+/// A name that stands in the source code.
+impl From<(&'static str, &NodeName)> for Item {
+    fn from((name, node): (&'static str, &NodeName)) -> Item {
+        Item::Name(Atom::from_static(name), node.atom().clone())
     }
 }
 

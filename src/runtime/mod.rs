@@ -42,7 +42,7 @@ pub use mailbox::{MailboxLimit, Overflow};
 pub use message::{Body, Item, NodeKinds, Received};
 pub use names::NameError;
 pub(crate) use process::catch_panic;
-pub use process::{Destination, Exit, Process, ProcessHandle, SpawnOptions};
+pub use process::{Destination, Exit, Process, ProcessHandle, SpawnOptions, Timer};
 pub use send::SendError;
 pub use spawned::{Running, SpawnRequest, SpawnService};
 pub use usage::{ProcessInfo, Usage};

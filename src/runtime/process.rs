@@ -4,8 +4,9 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::calls::Caller;
 use super::entry::{Entry, Link};
@@ -50,7 +51,7 @@ pub enum Destination {
     /// To the process registered here under this name.
     Name(Atom),
     /// To the process registered under this name on that node.
-    Remote(Atom, NodeName),
+    Remote(Atom, Atom),
     /// To whoever holds this alias.
     Alias(Reference),
 }
@@ -64,6 +65,27 @@ impl From<Pid> for Destination {
 impl From<&Pid> for Destination {
     fn from(pid: &Pid) -> Destination {
         Destination::Pid(pid.clone())
+    }
+}
+
+impl From<Item> for Destination {
+    fn from(item: Item) -> Destination {
+        match item {
+            Item::Pid(pid) => Destination::Pid(pid),
+            Item::Name(name, node) => Destination::Remote(name, node),
+        }
+    }
+}
+
+impl From<(&'static str, &NodeName)> for Destination {
+    fn from(named: (&'static str, &NodeName)) -> Destination {
+        Item::from(named).into()
+    }
+}
+
+impl From<Reference> for Destination {
+    fn from(alias: Reference) -> Destination {
+        Destination::Alias(alias)
     }
 }
 
@@ -106,6 +128,22 @@ impl Process {
     /// The oldest thing in the mailbox, if there is one.
     pub fn try_receive(&mut self) -> Option<Received> {
         self.entry.mailbox.try_take()
+    }
+
+    /// The oldest thing in the mailbox that is `wanted`, once there is one; what came before stays there.
+    pub async fn receive_where(&mut self, wanted: impl Fn(&Received) -> bool) -> Received {
+        self.entry.mailbox.take_where(wanted).await
+    }
+
+    /// Sends `message` to a process of this node, or to anybody else, after a while (`Process.send_after/4`).
+    pub fn send_after(&self, delay: Duration, to: impl Into<Destination>, message: Term) -> Timer {
+        let (runtime, from, to) = (self.runtime.clone(), self.pid().clone(), to.into());
+        let task = tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            // As for any message: whether somebody takes it is not known.
+            let _ = runtime.send(&from, &to, message).await;
+        });
+        Timer(task.abort_handle())
     }
 
     /// How many things wait in the mailbox.
@@ -301,6 +339,19 @@ impl Runtime {
             runtime.process_ended(&entry, &reason).await;
             reason
         })
+    }
+}
+
+/// A message that will be sent. Dropping it changes nothing.
+#[derive(Debug)]
+pub struct Timer(AbortHandle);
+
+impl Timer {
+    /// Prevents it. False when the message was sent already.
+    pub fn cancel(self) -> bool {
+        let in_time = !self.0.is_finished();
+        self.0.abort();
+        in_time
     }
 }
 

@@ -14,7 +14,7 @@ use super::process::Destination;
 use crate::dist::{
     Control, FRAGMENT_SIZE, Flags, Framing, Payload, Target, encode_frame, fragments,
 };
-use crate::term::{Atom, Encode, EncodeError, Pid, Term};
+use crate::term::{Atom, Encode, Pid, SerializeError, Term};
 
 /// Why a message was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum SendError {
     NotConnected(Atom),
     /// The message cannot be expressed on the wire.
     #[error(transparent)]
-    Encode(#[from] EncodeError),
+    Encode(#[from] SerializeError),
 }
 
 impl Runtime {
@@ -68,7 +68,7 @@ impl Runtime {
         match to {
             Destination::Pid(pid) => &pid.node,
             Destination::Name(_) => self.name().atom(),
-            Destination::Remote(_, node) => node.atom(),
+            Destination::Remote(_, node) => node,
             Destination::Alias(alias) => &alias.node,
         }
     }

@@ -4,9 +4,10 @@ use std::mem;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use num_bigint::{BigInt, Sign};
+use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::{Atom, EncodeError, Term, tag};
+use super::{Atom, EncodeError, SerializeError, Term, tag};
 
 /// A value that can be written as a term, straight to the wire.
 pub trait Encode: Sync {
@@ -14,12 +15,22 @@ pub trait Encode: Sync {
     ///
     /// # Errors
     /// When it cannot be expressed; `out` then holds a part of it.
-    fn encode_to(&self, out: &mut BytesMut) -> Result<(), EncodeError>;
+    fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError>;
 }
 
 impl Encode for Term {
-    fn encode_to(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
-        self.encode(out)
+    fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
+        Ok(self.encode(out)?)
+    }
+}
+
+/// What serde can serialize, as a term.
+#[derive(Debug)]
+pub struct Typed<'a, T: ?Sized>(pub &'a T);
+
+impl<T: Serialize + Sync + ?Sized> Encode for Typed<'_, T> {
+    fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
+        super::serialize(self.0, out)
     }
 }
 

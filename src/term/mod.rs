@@ -25,7 +25,7 @@ mod value;
 pub use atom::{Atom, AtomError};
 pub use bits::Bits;
 pub use decode::{Decoder, decode};
-pub use encode::Encode;
+pub use encode::{Encode, Typed};
 pub use error::{DecodeError, EncodeError, Fault};
 pub use id::{Pid, Port, Reference};
 pub use map::Map;

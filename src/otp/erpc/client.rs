@@ -1,11 +1,17 @@
 //! `erpc` towards a peer: SPAWN_REQUEST of `erpc:execute_call/4`, whose result comes as an exit reason
 //! (PROTOCOL.md, D.3; `lib/kernel/src/erpc.erl`).
 
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::NodeName;
+use crate::otp::user;
 use crate::runtime::{CallEnd, Caller, Runtime, SendError};
-use crate::term::{Atom, DecodeError, EncodeError, Pid, Reference, Term};
+use crate::term::{Atom, DeserializeError, Pid, Reference, SerializeError, Term, from_term};
 
 /// Why a call of a function on a peer brought no value.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -48,10 +54,10 @@ pub enum RpcError {
     NoConnection(NodeName),
     /// The arguments cannot be expressed.
     #[error("it was not called: {0}")]
-    Arguments(EncodeError),
-    /// The answer is not a term.
+    Arguments(SerializeError),
+    /// The answer is no term, or not the one that is wanted.
     #[error("the answer is not understood: {0}")]
-    Answer(DecodeError),
+    Answer(DeserializeError),
 }
 
 /// What is to be called, where, and how.
@@ -89,6 +95,70 @@ impl Request {
     pub fn group_leader(mut self, leader: &Pid) -> Request {
         self.group_leader = Some(leader.clone());
         self
+    }
+}
+
+/// A call that is made once it is awaited.
+#[must_use = "it is made once it is awaited"]
+pub struct Rpc<'a> {
+    runtime: &'a Runtime,
+    request: Result<Request, SerializeError>,
+    print: Option<Box<dyn FnMut(&str) + Send>>,
+}
+
+impl<'a> Rpc<'a> {
+    pub(crate) fn new(runtime: &'a Runtime, request: Result<Request, SerializeError>) -> Rpc<'a> {
+        Rpc {
+            runtime,
+            request,
+            print: None,
+        }
+    }
+
+    /// How long the answer may take; five seconds unless set.
+    pub fn timeout(mut self, limit: Duration) -> Rpc<'a> {
+        self.request = self.request.map(|request| request.timeout(limit));
+        self
+    }
+
+    /// Hands `print` what the function prints, as it comes. Unless set it goes to the log.
+    pub fn output(mut self, print: impl FnMut(&str) + Send + 'static) -> Rpc<'a> {
+        self.print = Some(Box::new(print));
+        self
+    }
+
+    /// Makes the call, and returns the value as one of Rust.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn value<T: DeserializeOwned>(self) -> Result<T, RpcError> {
+        from_term(&self.await?).map_err(RpcError::Answer)
+    }
+}
+
+impl<'a> IntoFuture for Rpc<'a> {
+    type Output = Result<Term, RpcError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Term, RpcError>> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let request = self.request.map_err(RpcError::Arguments)?;
+            let Some(print) = self.print else {
+                return call(self.runtime, request).await;
+            };
+            let leader = user::group_leader(self.runtime, print);
+            let result = call(self.runtime, request.group_leader(leader.pid())).await;
+            leader.exit(Term::atom("kill"));
+            // Nothing is printed after this returns.
+            leader.ended().await;
+            result
+        })
+    }
+}
+
+impl fmt::Debug for Rpc<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Rpc").field(&self.request).finish()
     }
 }
 
@@ -133,9 +203,9 @@ async fn execute(caller: &impl Caller, request: Request) -> Result<Term, RpcErro
         SendError::Encode(error) => RpcError::Arguments(error),
     })?;
     let reason = match open.end().await {
-        CallEnd::Down(reason) | CallEnd::Answer(reason) => {
-            reason.term().map_err(RpcError::Answer)?
-        }
+        CallEnd::Down(reason) | CallEnd::Answer(reason) => reason
+            .term()
+            .map_err(|error| RpcError::Answer(error.into()))?,
         CallEnd::NotSpawned(error) => return Err(RpcError::NotStarted(error)),
         CallEnd::NoConnection => return Err(RpcError::NoConnection(peer)),
     };

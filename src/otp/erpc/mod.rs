@@ -4,5 +4,5 @@
 mod client;
 mod server;
 
-pub use client::{Request, RpcError, call, cast, multicall};
+pub use client::{Request, Rpc, RpcError, call, cast, multicall};
 pub(crate) use server::Erpc;

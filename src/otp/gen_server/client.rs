@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::NodeName;
 use crate::runtime::{Body, CallEnd, Caller, Destination, Item, Runtime, SendError};
-use crate::term::{Atom, DecodeError, Encode, EncodeError, Pid, Reference, Term};
+use crate::term::{Atom, DeserializeError, Encode, Pid, Reference, SerializeError, Term};
 
 /// Why a call brought no answer: the reasons with which `GenServer.call/3` exits.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -26,10 +26,10 @@ pub enum CallError {
     Exit(Term),
     /// The request cannot be expressed.
     #[error("the request was not sent: {0}")]
-    Request(EncodeError),
-    /// The answer is not a term.
+    Request(SerializeError),
+    /// The answer is no term, or not the one that is wanted.
     #[error("the answer is not understood: {0}")]
-    Answer(DecodeError),
+    Answer(DeserializeError),
 }
 
 fn item_name(item: &Item) -> String {
@@ -48,13 +48,13 @@ struct GenCall<'a> {
 }
 
 impl Encode for GenCall<'_> {
-    fn encode_to(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
+    fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
         const TRIPLE: [u8; 2] = [104, 3];
         let tag = Term::list_with_tail([Term::atom("alias")], Term::Ref(self.tag.clone()));
         let from = Term::tuple([Term::Pid(self.from.clone()), tag]);
         out.put_slice(&TRIPLE);
-        Term::atom(self.label).encode(out)?;
-        from.encode(out)?;
+        Term::atom(self.label).encode_to(out)?;
+        from.encode_to(out)?;
         self.request.encode_to(out)
     }
 }
@@ -96,7 +96,9 @@ pub(crate) async fn labelled(
         match open.end().await {
             CallEnd::Answer(answer) => Ok(answer),
             CallEnd::Down(reason) => {
-                let reason = reason.term().map_err(CallError::Answer)?;
+                let reason = reason
+                    .term()
+                    .map_err(|error| CallError::Answer(error.into()))?;
                 Err(match reason.as_atom() {
                     Some("noproc") => CallError::NoProcess(server),
                     Some("noconnection") => CallError::NodeDown(node),
@@ -116,12 +118,26 @@ pub(crate) async fn labelled(
 /// When the node is not connected, or the request cannot be expressed.
 pub async fn cast(
     caller: &impl Caller,
-    server: impl Into<Destination>,
-    request: Term,
+    server: Item,
+    request: &dyn Encode,
 ) -> Result<(), SendError> {
-    let message = Term::tuple([Term::atom("$gen_cast"), request]);
+    let to = Destination::from(server);
     let runtime = caller.runtime();
-    runtime.send(caller.pid(), &server.into(), message).await
+    runtime
+        .send_encoded(caller.pid(), &to, &GenCast(request))
+        .await
+}
+
+/// `{'$gen_cast', Request}`, written without a tree.
+struct GenCast<'a>(&'a dyn Encode);
+
+impl Encode for GenCast<'_> {
+    fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
+        const PAIR: [u8; 2] = [104, 2];
+        out.put_slice(&PAIR);
+        Term::atom("$gen_cast").encode_to(out)?;
+        self.0.encode_to(out)
+    }
 }
 
 /// Calls the server registered as `name` on each of `nodes`, all at once, and returns the answers of those who answered

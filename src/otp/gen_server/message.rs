@@ -1,9 +1,11 @@
-//! The wire side of `gen_server`: calls, casts and replies (PROTOCOL.md, D.2; `lib/stdlib/src/gen.erl`).
+//! What comes to a `gen_server`: calls, casts, system messages, and anything else. Requests are not decoded here.
 
 use bytes::{BufMut, BytesMut};
 
+use super::sys::System;
+use crate::dist::Payload;
 use crate::runtime::{Body, Destination, Process, Received, Runtime, SendError};
-use crate::term::{Encode, EncodeError, Pid, Reference, Term};
+use crate::term::{Decoder, Encode, Pid, Reference, SerializeError, Term};
 
 /// A call that waits for its reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +42,17 @@ impl Call {
         };
         runtime.send_encoded(pid, &to, &tagged).await
     }
+
+    /// `{Pid, Tag}`
+    fn of(term: &Term) -> Option<Call> {
+        match term.as_tuple()? {
+            [Term::Pid(from), tag] => Some(Call {
+                from: from.clone(),
+                tag: tag.clone(),
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// `{Tag, Value}`, written without a tree.
@@ -49,55 +62,80 @@ struct Tagged<'a> {
 }
 
 impl Encode for Tagged<'_> {
-    fn encode_to(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
-        const PAIR: [u8; 2] = [104, 2];
+    fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
         out.put_slice(&PAIR);
-        self.tag.encode(out)?;
+        self.tag.encode_to(out)?;
         self.value.encode_to(out)
     }
 }
 
+/// A tuple of two, and of three.
+const PAIR: [u8; 2] = [104, 2];
+const TRIPLE: [u8; 2] = [104, 3];
+
 /// A message, as a `gen_server` looks at it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Message {
     /// `{'$gen_call', {Pid, Tag}, Request}`.
-    Call(Call, Term),
+    Call(Call, Body),
     /// `{'$gen_cast', Request}`.
-    Cast(Term),
+    Cast(Body),
+    /// `{system, {Pid, Tag}, Request}`, as the functions of `sys` send it.
+    System(Call, Body),
     /// Anything else.
-    Info(Term),
+    Info(Body),
 }
 
 impl Message {
-    /// What `body` is, or `None` when it is not a term (the message is lost, with a line in the log).
-    pub fn of(body: Body) -> Option<Message> {
-        match body.term() {
-            Ok(term) => Some(Message::classify(term)),
-            Err(error) => {
-                tracing::warn!(%error, "a message that is not a term was dropped");
-                None
-            }
-        }
+    /// What `body` is.
+    pub fn of(body: Body) -> Message {
+        let known = match &body {
+            Body::Encoded(payload) => encoded(payload),
+            Body::Term(term) => plain(term),
+        };
+        known.unwrap_or(Message::Info(body))
     }
+}
 
-    /// What `term` is.
-    pub fn classify(term: Term) -> Message {
-        match term.as_tuple() {
-            Some([head, request]) if head.as_atom() == Some("$gen_cast") => {
-                Message::Cast(request.clone())
-            }
-            Some([head, from, request]) if head.as_atom() == Some("$gen_call") => {
-                match from.as_tuple() {
-                    Some([Term::Pid(pid), tag]) => {
-                        let from = pid.clone();
-                        let tag = tag.clone();
-                        Message::Call(Call { from, tag }, request.clone())
-                    }
-                    _ => Message::Info(term),
-                }
-            }
-            _ => Message::Info(term),
+fn encoded(payload: &Payload) -> Option<Message> {
+    let bytes = payload.bytes();
+    let is_call = bytes.starts_with(&TRIPLE);
+    if !is_call && !bytes.starts_with(&PAIR) {
+        return None;
+    }
+    let mut decoder = Decoder::new(bytes.slice(PAIR.len()..));
+    let head = decoder.term().ok()?;
+    match (head.as_atom()?, is_call) {
+        ("$gen_cast", false) => Some(Message::Cast(rest(&decoder))),
+        ("$gen_call", true) => {
+            let call = Call::of(&decoder.term().ok()?)?;
+            Some(Message::Call(call, rest(&decoder)))
         }
+        ("system", true) => {
+            let call = Call::of(&decoder.term().ok()?)?;
+            Some(Message::System(call, rest(&decoder)))
+        }
+        _ => None,
+    }
+}
+
+fn rest(decoder: &Decoder) -> Body {
+    Body::Encoded(Payload::from(decoder.remaining()))
+}
+
+fn plain(term: &Term) -> Option<Message> {
+    let body = |term: &Term| Body::Term(term.clone());
+    match term.as_tuple()? {
+        [head, request] if head.as_atom() == Some("$gen_cast") => {
+            Some(Message::Cast(body(request)))
+        }
+        [head, from, request] if head.as_atom() == Some("$gen_call") => {
+            Some(Message::Call(Call::of(from)?, body(request)))
+        }
+        [head, from, request] if head.as_atom() == Some("system") => {
+            Some(Message::System(Call::of(from)?, body(request)))
+        }
+        _ => None,
     }
 }
 
@@ -113,13 +151,40 @@ fn alias(tag: &Term) -> Option<&Reference> {
     }
 }
 
-/// The next message of a service; exits and downs are not for it.
-pub(crate) async fn next(process: &mut Process) -> Message {
+/// What a service of this node is asked, decoded.
+pub(crate) enum Asked {
+    Call(Call, Term),
+    Cast(Term),
+    Info(Term),
+}
+
+/// The next message of a service; exits and downs are not for it, and system messages are answered here: whoever looks
+/// at all registered processes must not wait for one of them.
+pub(crate) async fn next(process: &mut Process) -> Asked {
+    let mut system = System::new("a service of beamlink", None);
     loop {
-        if let Received::Message(body) = process.receive().await
-            && let Some(message) = Message::of(body)
-        {
-            return message;
+        let Received::Message(body) = process.receive().await else {
+            continue;
+        };
+        let asked = match Message::of(body) {
+            Message::Call(call, request) => {
+                request.term().map(|request| Asked::Call(call, request))
+            }
+            Message::Cast(request) => request.term().map(Asked::Cast),
+            Message::Info(message) => message.term().map(Asked::Info),
+            Message::System(call, request) => {
+                if let Ok(request) = request.term() {
+                    // It cannot be ended or suspended from outside.
+                    let (reply, _) = system.answer(process, &request, &Term::atom("undefined"));
+                    let (runtime, pid) = (process.runtime(), process.pid());
+                    sent(call.reply(runtime, pid, &reply).await);
+                }
+                continue;
+            }
+        };
+        match asked {
+            Ok(asked) => return asked,
+            Err(error) => tracing::warn!(%error, "a message that is not a term was dropped"),
         }
     }
 }

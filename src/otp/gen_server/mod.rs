@@ -3,7 +3,13 @@
 
 mod client;
 mod message;
+mod serve;
+mod server;
+mod sys;
 
 pub use client::{CallError, call, cast, multi_call};
+pub(crate) use message::{Asked, next, sent};
 pub use message::{Call, Message};
-pub(crate) use message::{next, sent};
+pub use serve::start;
+pub use server::{Answer, Context, From, GenServer, Info, ServerOptions, StartError};
+pub(crate) use sys::{Effect, System};

@@ -1,0 +1,5 @@
+//! Calls both ways between a node of ours, in this process, and a real BEAM of each release.
+
+mod ground;
+mod processes;
+mod worker;
