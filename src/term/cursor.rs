@@ -1,4 +1,7 @@
-//! A place in bytes from outside, and the small things that stand there. Nothing here allocates.
+//! A place in bytes from outside, and the small things that stand there. Nothing here allocates, save for an old
+//! atom's text.
+
+use std::borrow::Cow;
 
 use super::atom::MAX_ATOM_CHARS;
 use super::{DecodeError, Fault, Float, tag};
@@ -205,7 +208,21 @@ impl<'a> Cursor<'a> {
     }
 }
 
-impl AtomBytes<'_> {
+impl<'a> AtomBytes<'a> {
+    /// The text, if it is that of an atom.
+    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+        match self {
+            _ if !self.are_valid() => None,
+            AtomBytes::Latin1(text) if !text.is_ascii() => {
+                let text = text.iter().map(|byte| char::from(*byte));
+                Some(Cow::Owned(text.collect()))
+            }
+            AtomBytes::Utf8(text) | AtomBytes::Latin1(text) => {
+                std::str::from_utf8(text).ok().map(Cow::Borrowed)
+            }
+        }
+    }
+
     /// Whether they are the text of an atom.
     pub(super) fn are_valid(self) -> bool {
         match self {

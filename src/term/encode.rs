@@ -169,7 +169,7 @@ fn level(parts: &[Term], proper_list: bool) -> Level<'_> {
     }
 }
 
-fn put_head(
+pub(super) fn put_head(
     tag: u8,
     what: &'static str,
     length: usize,
@@ -181,7 +181,7 @@ fn put_head(
     Ok(())
 }
 
-fn put_integer(value: i64, out: &mut BytesMut) {
+pub(super) fn put_integer(value: i64, out: &mut BytesMut) {
     if let Ok(byte) = u8::try_from(value) {
         out.put_slice(&[tag::SMALL_INTEGER, byte]);
     } else if let Ok(small) = i32::try_from(value) {
@@ -206,8 +206,20 @@ fn put_big(value: &BigInt, out: &mut BytesMut) -> Result<(), EncodeError> {
     Ok(())
 }
 
+/// An integer of up to 128 bits that is beyond 64.
+pub(super) fn put_wide(negative: bool, magnitude: u128, out: &mut BytesMut) {
+    let length = 16 - magnitude.leading_zeros() as usize / 8;
+    out.put_slice(&[tag::SMALL_BIG, length as u8, u8::from(negative)]);
+    out.put_slice(&magnitude.to_le_bytes()[..length]);
+}
+
 fn put_atom(atom: &Atom, out: &mut BytesMut) {
-    let text = atom.as_str().as_bytes();
+    put_atom_text(atom.as_str(), out);
+}
+
+/// An atom of `text`, which is known to be short enough for one.
+pub(super) fn put_atom_text(text: &str, out: &mut BytesMut) {
+    let text = text.as_bytes();
     match u8::try_from(text.len()) {
         Ok(length) => out.put_slice(&[tag::SMALL_ATOM_UTF8, length]),
         Err(_) => {

@@ -20,6 +20,7 @@ mod seq;
 mod skip;
 mod tag;
 mod text;
+mod typed;
 mod value;
 
 pub use atom::{Atom, AtomError};
@@ -34,4 +35,8 @@ pub use number::Float;
 pub use seq::{ImproperList, List, Tuple};
 pub use skip::skip;
 pub use text::{ParseError, Text};
+pub use typed::{
+    DeserializeError, DeserializeFault, SerializeError, as_atom, as_binary, as_integer, atom_keys,
+    charlist, deserialize, deserialize_borrowed, from_term, keyword, serialize, to_term, undefined,
+};
 pub use value::{Export, Opaque, Term};
