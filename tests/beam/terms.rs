@@ -87,7 +87,7 @@ async fn connected_to(otp: &Otp) -> Result<(Epmd, BeamNode, Node), Missing> {
 
 fn judge() -> Destination {
     let node: NodeName = "judge@localhost".parse().unwrap();
-    Destination::Remote(Atom::from_static("judge"), node)
+    Destination::Remote(Atom::from_static("judge"), node.atom().clone())
 }
 
 /// Sends each message to the judge and returns what it answers.
