@@ -152,18 +152,25 @@ fn tcp_mends_what_a_bad_wire_does() {
         let mut streams = tcp(one, other)?;
         transfer(&mut streams, &data);
         let before = retransmitted(one)?;
-        link.set(Impairment {
-            delay: Duration::from_millis(1),
+        let lossy = Impairment {
             loss: 0.02,
-            duplicate: 0.02,
-            reorder: 0.02,
             ..Impairment::default()
-        });
+        };
+        link.set(lossy);
         let took = transfer(&mut streams, &data);
         let more = retransmitted(one)? - before;
-        eprintln!("5 MB in {took:?}, {before} segments sent again before, then {more}");
-        // Some 3450 segments.
-        assert!(more > 20, "{more}");
+        eprintln!("5 MB in {took:?}: {before} segments sent again before, {more} since");
+        // Of some 3450.
+        assert!(more > 20 && more > 2 * before, "{before} {more}");
+        link.set(Impairment {
+            delay: Duration::from_millis(2),
+            jitter: Duration::from_millis(1),
+            duplicate: 0.02,
+            reorder: 0.02,
+            ..lossy
+        });
+        let took = transfer(&mut streams, &data);
+        eprintln!("5 MB in {took:?} through all that can befall");
         Ok(())
     });
 }
