@@ -1,10 +1,15 @@
 //! Hosts of our own: network namespaces on a bridge 172.20.0.0/16, as ExESDB's nodes stand on theirs.
 
-use std::fs;
+use std::fs::{self, File};
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
+use nix::sched::{CloneFlags, setns};
+
+use crate::link::Link;
 use crate::skip::Missing;
 
 /// A command that runs in `namespace`, if there is one.
@@ -15,7 +20,22 @@ pub(crate) fn within(namespace: Option<&Namespace>, program: &str) -> Command {
     }
 }
 
-fn ip(arguments: &[&str]) -> Result<String, Missing> {
+/// Does `work` in a thread of its own that is in `namespace`: what it opens stays there.
+pub(crate) fn inside<T: Send>(
+    namespace: &str,
+    work: impl FnOnce() -> T + Send,
+) -> Result<T, Missing> {
+    let path = format!("/run/netns/{namespace}");
+    let missing = |error: &dyn std::error::Error| Missing(format!("{path}: {error}"));
+    let file = File::open(&path).map_err(|error| missing(&error))?;
+    let entered = || setns(&file, CloneFlags::CLONE_NEWNET).map(|()| work());
+    match thread::scope(|scope| scope.spawn(entered).join()) {
+        Ok(done) => done.map_err(|error| missing(&error)),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+pub(crate) fn ip(arguments: &[&str]) -> Result<String, Missing> {
     run("ip", arguments)
 }
 
@@ -75,7 +95,8 @@ impl Bridge {
         let inner = format!("v{at}");
         ip(&["netns", "add", &namespace])?;
         self.hosts.push(namespace.clone());
-        let peer = ["peer", "name", "eth0", "netns", &namespace];
+        let mac = mac(at).map(|byte| format!("{byte:02x}")).join(":");
+        let peer = ["peer", "name", "eth0", "address", &mac, "netns", &namespace];
         let link = ["-n", &self.name, "link", "add", &inner, "type", "veth"];
         ip(&[&link[..], &peer[..]].concat())?;
         ip(&[
@@ -106,6 +127,8 @@ impl Bridge {
             .map_err(|error| Missing(format!("{folder}: {error}")))?;
         Ok(Namespace {
             name: namespace,
+            bridge: self.name.clone(),
+            at,
             host: host.to_owned(),
             address,
         })
@@ -114,6 +137,15 @@ impl Bridge {
 
 fn address(at: usize) -> String {
     format!("172.20.0.{}", at + 2)
+}
+
+/// The address of an interface, as it stands in frames.
+pub(crate) type Mac = [u8; 6];
+
+/// Locally administered, with the address on the bridge in it.
+fn mac(at: usize) -> Mac {
+    let [.., high, low] = (at + 2).to_be_bytes();
+    [2, 0, 172, 20, high, low]
 }
 
 fn hosts_table(names: &[&str]) -> String {
@@ -164,6 +196,8 @@ fn remove_leftovers() {
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
+    bridge: String,
+    at: usize,
     host: String,
     address: String,
 }
@@ -184,6 +218,27 @@ impl Namespace {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, program]);
         command
+    }
+
+    /// Does `work` on this host, in a thread of its own: the sockets that it opens stay there.
+    ///
+    /// # Errors
+    /// Where the namespace cannot be entered: it takes root.
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Missing> {
+        inside(&self.name, work)
+    }
+
+    /// Puts a wire between this host and its bridge that can be made bad at any time; `seed` decides the fates of the
+    /// frames. There may be one at a time. Nodes that run notice nothing of it.
+    ///
+    /// # Errors
+    /// Where there is no `/dev/net/tun`, and what `ip` says.
+    pub fn impair(&self, seed: u64) -> Result<Link, Missing> {
+        Link::new(&self.bridge, self.at, seed)
+    }
+
+    pub(crate) fn mac(&self) -> Mac {
+        mac(self.at)
     }
 
     /// Takes the interface down.
