@@ -157,7 +157,9 @@ impl Functions {
 
 impl Exported {
     async fn run(&self, process: Process, key: Key, arguments: Vec<Term>) -> Outcome {
-        let raised = match catch_panic((self.body)(process, arguments)).await {
+        // A function that does not wait runs, and may panic, when it is asked for its future.
+        let running = async { (self.body)(process, arguments).await };
+        let raised = match catch_panic(running).await {
             Ok(Ok(value)) => return Outcome::Value(value),
             Ok(Err(raised)) => raised,
             Err(panic) => Raised::Error(panic),

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::gen_server::{self, Effect, GenServer, Message, ServerOptions, System, sent};
+use super::gen_server::{
+    self, Effect, GenServer, Message, ServerOptions, System, asks_for_state, sent, tell_state,
+};
 use crate::runtime::{Exit, Item, Process, ProcessHandle, Received, Runtime, SpawnOptions};
 use crate::term::{Atom, Pid, Term};
 
@@ -365,6 +367,10 @@ impl Running {
         let (call, reply, exit) = match message {
             Message::System(call, request) => {
                 let request = request.term().ok()?;
+                if asks_for_state(&request) {
+                    tell_state(&self.process, call, self.which_children());
+                    return None;
+                }
                 let (reply, effect) =
                     self.system
                         .answer(&self.process, &request, &self.which_children());

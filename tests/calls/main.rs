@@ -2,4 +2,6 @@
 
 mod ground;
 mod processes;
+mod rpc;
+mod servers;
 mod worker;

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::sys::System;
+use super::sys::{System, asks_for_state, tell_state};
 use crate::dist::Payload;
 use crate::runtime::{Body, Destination, Process, Received, Runtime, SendError};
 use crate::term::{Decoder, Encode, Pid, Reference, SerializeError, Term};
@@ -173,9 +173,15 @@ pub(crate) async fn next(process: &mut Process) -> Asked {
             Message::Cast(request) => request.term().map(Asked::Cast),
             Message::Info(message) => message.term().map(Asked::Info),
             Message::System(call, request) => {
-                if let Ok(request) = request.term() {
+                let undefined = Term::atom("undefined");
+                let Ok(request) = request.term() else {
+                    continue;
+                };
+                if asks_for_state(&request) {
+                    tell_state(process, call, undefined);
+                } else {
                     // It cannot be ended or suspended from outside.
-                    let (reply, _) = system.answer(process, &request, &Term::atom("undefined"));
+                    let (reply, _) = system.answer(process, &request, &undefined);
                     let (runtime, pid) = (process.runtime(), process.pid());
                     sent(call.reply(runtime, pid, &reply).await);
                 }

@@ -12,4 +12,4 @@ pub(crate) use message::{Asked, next, sent};
 pub use message::{Call, Message};
 pub use serve::start;
 pub use server::{Answer, Context, From, GenServer, Info, ServerOptions, StartError};
-pub(crate) use sys::{Effect, System};
+pub(crate) use sys::{Effect, System, asks_for_state, tell_state};

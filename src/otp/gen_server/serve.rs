@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::message::{Call, Message, sent};
 use super::server::{Answer, Context, From, GenServer, Info, ServerOptions, StartError, Wants};
-use super::sys::{Effect, System};
+use super::sys::{Effect, System, asks_for_state, tell_state};
 use crate::runtime::{
     Body, Exit, Process, ProcessHandle, Received, Runtime, SpawnOptions, catch_panic,
 };
@@ -229,6 +229,10 @@ impl<S: GenServer> Serving<S> {
             return None;
         };
         let state = self.server.state();
+        if asks_for_state(&request) {
+            tell_state(&self.process, call, state);
+            return None;
+        }
         let (reply, effect) = self.system.answer(&self.process, &request, &state);
         let (runtime, pid) = (self.process.runtime(), self.process.pid());
         sent(call.reply(runtime, pid, &reply).await);

@@ -2,8 +2,12 @@
 
 use jiff::ZonedDateTime;
 
-use crate::runtime::Process;
-use crate::term::{Pid, Term};
+use super::message::{Call, sent};
+use crate::NodeName;
+use crate::otp::chardata;
+use crate::otp::erpc::{self, Request};
+use crate::runtime::{Process, Runtime, SpawnOptions};
+use crate::term::{Atom, Pid, Term};
 
 /// What `sys` has set, and is told.
 #[derive(Debug)]
@@ -20,6 +24,43 @@ struct Statistics {
     begin: ZonedDateTime,
     messages_in: i64,
     messages_out: i64,
+}
+
+/// Answers `get_state`: by the state itself, or since OTP 26.1 by `{ok, State}` (OTP-18633). Which of them the caller
+/// understands only its node can tell; the server does not wait for that.
+pub(crate) fn tell_state(process: &Process, call: Call, state: Term) {
+    let server = process.pid().clone();
+    process
+        .runtime()
+        .spawn(SpawnOptions::default(), async move |process: Process| {
+            let runtime = process.runtime();
+            let reply = match is_older(runtime, call.from()).await {
+                true => state,
+                false => Term::tuple([Term::atom("ok"), state]),
+            };
+            sent(call.reply(runtime, &server, &reply).await);
+        });
+}
+
+/// Whether `caller` lives on a node before OTP 26.
+async fn is_older(runtime: &Runtime, caller: &Pid) -> bool {
+    let Ok(node) = NodeName::new(caller.node.as_str()) else {
+        return false;
+    };
+    let (module, function) = (
+        Atom::from_static("erlang"),
+        Atom::from_static("system_info"),
+    );
+    let request = Request::new(&node, &module, &function, vec![Term::atom("otp_release")]);
+    let release = erpc::call(runtime, request).await;
+    let release = release.ok().and_then(|release| chardata::unicode(&release));
+    let release = release.and_then(|release| release.parse::<u32>().ok());
+    release.is_some_and(|release| release < 26)
+}
+
+/// Whether a system message asks for the state, which [`tell_state`] answers.
+pub(crate) fn asks_for_state(request: &Term) -> bool {
+    request.as_atom() == Some("get_state")
 }
 
 /// What a system message causes beyond its reply.
@@ -65,7 +106,6 @@ impl System {
         let ok = || Term::atom("ok");
         if let Some(word) = request.as_atom() {
             let reply = match word {
-                "get_state" => state.clone(),
                 "get_status" => self.status(process, state),
                 "suspend" => {
                     self.suspended = true;
