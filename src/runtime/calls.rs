@@ -49,7 +49,12 @@ impl OpenCall {
     pub async fn end(mut self) -> CallEnd {
         let end = (&mut self.end).await;
         // The sender is lost only when the whole runtime ends.
-        end.unwrap_or(CallEnd::NoConnection)
+        let end = end.unwrap_or(CallEnd::NoConnection);
+        if !matches!(end, CallEnd::Answer(_)) {
+            // The monitor has fired, or went with the connection.
+            self.watched = None;
+        }
+        end
     }
 }
 

@@ -38,6 +38,11 @@ impl Runtime {
             return;
         }
         match self.connection(&other.node) {
+            // A BEAM would answer so itself; but an EXIT of this link, should `entry` end before that, would make it
+            // drop the connection (PROTOCOL.md, C.4).
+            Some(connection) if connection.info().creation != other.creation => {
+                entry.link_broken(other, noproc());
+            }
             Some(connection) => connection.signal(
                 &Control::Link {
                     from: entry.pid.clone(),

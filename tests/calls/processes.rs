@@ -119,6 +119,15 @@ const QUESTIONS: &[(&str, &str)] = &[
         "w = worker.(); tell.(w, {:trap, true}); p = spawn(fn -> :ok end); Process.sleep(20); tell.(w, {:link, p}); Process.sleep(50); [{:EXIT, ^p, :noproc}] = seen.(w); :heard",
         ":heard",
     ),
+    // A link to a process of an earlier life of the BEAM: an EXIT for it would end the connection (C.4).
+    (
+        "w = worker.(); ref = Process.monitor(w); tell.(w, {:link_stale, self()}); {down.(ref), seen.(worker.())}",
+        "{:noproc, []}",
+    ),
+    (
+        "w = worker.(); tell.(w, {:trap, true}); tell.(w, {:link_stale, self()}); [{:EXIT, _, :noproc}] = seen.(w); ref = Process.monitor(w); send(w, {:do, self(), {:stop, :x}}); {down.(ref), seen.(worker.())}",
+        "{:x, []}",
+    ),
     // Exits that ours sends.
     (
         "w = worker.(); {p, ref} = spawn_monitor(fn -> receive do :never -> 1 end end); tell.(w, {:exit, p, {:because, 1}}); down.(ref)",

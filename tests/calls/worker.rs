@@ -76,6 +76,12 @@ async fn act(process: &Process, command: &Term, last: &mut Option<Reference>) ->
             process.link(other);
             ok
         }
+        ("link_stale", [Term::Pid(other)]) => {
+            let mut stale = other.clone();
+            stale.creation ^= 1;
+            process.link(&stale);
+            ok
+        }
         ("unlink", [Term::Pid(other)]) => {
             process.unlink(other);
             ok

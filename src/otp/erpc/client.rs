@@ -98,12 +98,15 @@ impl Request {
     }
 }
 
+/// Takes what is printed.
+type Print = Box<dyn FnMut(&str) + Send>;
+
 /// A call that is made once it is awaited.
 #[must_use = "it is made once it is awaited"]
 pub struct Rpc<'a> {
     runtime: &'a Runtime,
     request: Result<Request, SerializeError>,
-    print: Option<Box<dyn FnMut(&str) + Send>>,
+    print: Option<Print>,
 }
 
 impl<'a> Rpc<'a> {
