@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Node;
 use crate::NodeName;
 use crate::otp::erpc::{self, Request, Rpc, RpcError};
+use crate::otp::eval::Eval;
 use crate::otp::{FromArguments, IntoArguments, Raised};
 use crate::runtime::{Process, SendError};
 use crate::term::{Atom, Term, to_term};
@@ -37,6 +38,25 @@ impl Node {
         let arguments = arguments.into_arguments();
         let request = arguments.map(|given| Request::new(peer, &module, &function, given));
         Rpc::new(self.runtime(), request)
+    }
+
+    /// Lets `peer` evaluate code of Elixir.
+    ///
+    /// ```no_run
+    /// # async fn example(node: beamlink::Node) -> Result<(), Box<dyn std::error::Error>> {
+    /// let peer = "app@host".parse()?;
+    /// let evaluated = node.eval_elixir(&peer, "DateTime.utc_now()").run().await?;
+    /// println!("{}", evaluated.shown); // ~U[2026-11-23 16:10:17.000000Z]
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn eval_elixir(&self, peer: &NodeName, source: &str) -> Eval<'_> {
+        Eval::elixir(self.runtime(), peer, source)
+    }
+
+    /// Lets `peer` evaluate expressions of Erlang.
+    pub fn eval_erlang(&self, peer: &NodeName, source: &str) -> Eval<'_> {
+        Eval::erlang(self.runtime(), peer, source)
     }
 
     /// Calls the same function on all of `peers` at once; the results stand in the order of the peers.

@@ -9,6 +9,7 @@ mod arguments;
 mod chardata;
 mod erlang;
 pub mod erpc;
+pub mod eval;
 mod functions;
 pub mod gen_server;
 mod global;

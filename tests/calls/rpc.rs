@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use beamlink::otp::Raised;
 use beamlink::otp::erpc::RpcError;
+use beamlink::otp::eval::EvalError;
 use beamlink::runtime::Process;
 use beamlink::term::{Atom, Term};
 
@@ -95,6 +96,10 @@ const QUESTIONS: &[(&str, &str)] = &[
     (
         ":ok = :erpc.multicast([rust], Metrics, :tell, [self(), :multicast]); next.()",
         ":multicast",
+    ),
+    (
+        "Process.register(self(), :asker); :abcast = :rpc.abcast([rust], :rex, {self(), :features_request}); next.()",
+        "{:features_reply, :zz_maint_rust@localhost, [:erpc]}",
     ),
     (
         ":rpc.cast(rust, Metrics, :tell, [self(), :old_cast]); next.()",
@@ -405,5 +410,44 @@ fn what_remote_code_prints_comes_to_the_caller() {
         assert_eq!(value, 42);
         let printed = printed.lock().unwrap().clone();
         assert_eq!(printed, "first ü€\n{a,1} é\nxyz\n%{b: 2}\nlast\n");
+    });
+}
+
+#[test]
+fn a_beam_evaluates_what_we_send_it() {
+    with_each("a_beam_evaluates_what_we_send_it", |ground| {
+        let (node, peer) = (ground.node(), &peer());
+        let elixir = |source: &str| ground.run(node.eval_elixir(peer, source).run());
+        assert_eq!(elixir("1 + 1 .\n").unwrap().value, Term::from(2));
+        assert_eq!(elixir("~D[2026-11-23]").unwrap().shown, "~D[2026-11-23]");
+        assert_eq!(elixir("x = 1\ny = x + 1\n{x, y}").unwrap().shown, "{1, 2}");
+        match elixir("1 +") {
+            Err(EvalError::Rpc(RpcError::Error { reason, .. })) => {
+                let reason = reason.to_elixir().to_string();
+                assert!(reason.contains("TokenMissingError"), "{reason}");
+            }
+            other => panic!("{other:?}"),
+        }
+        let erlang = |source: &str| ground.run(node.eval_erlang(peer, source).run());
+        assert_eq!(erlang("X = 1, X + 1").unwrap().value, Term::from(2));
+        assert_eq!(erlang("[{a, \"text\"}].").unwrap().shown, "[{a,\"text\"}]");
+        let wrong = erlang("1 +").unwrap_err();
+        assert!(
+            wrong.to_string().starts_with("1: syntax error before: "),
+            "{wrong}"
+        );
+        let wrong = erlang("\"open").unwrap_err();
+        assert!(wrong.to_string().contains("unterminated string"), "{wrong}");
+        let printed = Arc::new(Mutex::new(String::new()));
+        let copy = printed.clone();
+        let print = move |text: &str| copy.lock().unwrap().push_str(text);
+        ground
+            .run(
+                node.eval_erlang(peer, "io:format(\"~w~n\", [[1, 2]]).")
+                    .output(print)
+                    .run(),
+            )
+            .unwrap();
+        assert_eq!(*printed.lock().unwrap(), "[1,2]\n");
     });
 }

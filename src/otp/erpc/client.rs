@@ -99,7 +99,7 @@ impl Request {
 }
 
 /// Takes what is printed.
-type Print = Box<dyn FnMut(&str) + Send>;
+pub(crate) type Print = Box<dyn FnMut(&str) + Send>;
 
 /// A call that is made once it is awaited.
 #[must_use = "it is made once it is awaited"]

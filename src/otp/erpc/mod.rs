@@ -4,5 +4,6 @@
 mod client;
 mod server;
 
+pub(crate) use client::Print;
 pub use client::{Request, Rpc, RpcError, call, cast, multicall};
 pub(crate) use server::Erpc;
