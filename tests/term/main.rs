@@ -6,3 +6,4 @@ mod differential;
 mod roundtrip;
 mod strategy;
 mod text;
+mod typed;
