@@ -9,6 +9,8 @@ mod bits;
 mod clone;
 mod cursor;
 mod decode;
+#[cfg(feature = "eetf")]
+mod eetf;
 mod encode;
 mod error;
 mod id;
@@ -23,6 +25,8 @@ mod text;
 mod typed;
 mod value;
 
+#[cfg(feature = "eetf")]
+pub use self::eetf::EetfError;
 pub use atom::{Atom, AtomError};
 pub use bits::Bits;
 pub use decode::{Decoder, decode};
