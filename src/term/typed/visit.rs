@@ -25,7 +25,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
             Some(tag::NIL | tag::LIST | tag::STRING) => self.deserialize_seq(visitor),
             Some(tag::MAP) => self.map(None, visitor),
             // What is kept for later is told apart by this: an atom is borrowed, a binary is not (see `Term`).
-            Some(tag::BINARY) => {
+            _ if self.is_binary() => {
                 let bytes = self.binary(&visitor)?;
                 match std::str::from_utf8(bytes) {
                     Ok(text) => visitor.visit_string(text.to_owned()),
@@ -279,7 +279,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
                 Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
                 Cow::Owned(text) => visitor.visit_string(text),
             },
-            Some(tag::BINARY) => {
+            _ if self.is_binary() => {
                 let bytes = self.binary(&visitor)?;
                 match std::str::from_utf8(bytes) {
                     Ok(text) => visitor.visit_string(text.to_owned()),

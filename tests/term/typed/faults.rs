@@ -148,6 +148,14 @@ fn old_forms_are_read() {
     assert_eq!(atom(&[100, 0, 2, b'o', b'k']).as_str(), "ok");
     assert_eq!(atom(&[115, 2, b'o', 0xe4]).as_str(), "oä");
     assert_eq!(atom(&[118, 0, 2, b'o', b'k']).as_str(), "ok");
+    let whole = Bytes::from_static(&[77, 0, 0, 0, 1, 8, b'x']);
+    assert_eq!(deserialize::<String>(&whole), Ok("x".to_owned()));
+    assert_eq!(
+        deserialize::<Untagged>(&whole),
+        Ok(Untagged::Text("x".into()))
+    );
+    let part = Bytes::from_static(&[77, 0, 0, 0, 1, 7, b'x']);
+    assert!(deserialize::<String>(&part).is_err());
     let kept = deserialize::<Untagged>(&Bytes::from_static(&[115, 2, b'o', 0xe4]));
     assert_eq!(kept, Ok(Untagged::Atom(Atom::new("oä").unwrap())));
     assert!(deserialize::<f32>(&bytes(&1e300)).is_err());
