@@ -1,11 +1,18 @@
 //! What must hold for any bytes. The fuzz targets run these, and so does `tests/corpus.rs` over the committed corpus.
 #![allow(dead_code, reason = "each target runs one of them")]
 
+use std::collections::BTreeMap;
+
 use beamlink::dist::{FrameDecoder, FrameLimits, Framing};
 use beamlink::gossip::{Codec, Verdict};
-use beamlink::term::{Decoder, Fault, Term, decode, skip};
+use beamlink::term::{
+    Atom, Decoder, DeserializeFault, Fault, Pid, SerializeError, Term, decode, deserialize,
+    serialize, skip,
+};
 use beamlink::{GossipSecret, NodeName};
 use bytes::{Bytes, BytesMut};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Decoding, encoding and decoding again gives the same; `skip` agrees.
 pub(crate) fn term_decode(bytes: &[u8]) {
@@ -49,6 +56,88 @@ pub(crate) fn term_text(bytes: &[u8]) {
             }
             Err(error) => assert!(text.is_char_boundary(error.offset)),
         }
+    }
+}
+
+/// A type with most of what serde can say.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Typed {
+    Unit,
+    Newtype(Vec<Typed>),
+    Tuple(i8, u64, f32, char),
+    Struct {
+        text: String,
+        wide: Option<i128>,
+        pid: Option<Pid>,
+        #[serde(with = "beamlink::term::keyword", default)]
+        options: BTreeMap<Atom, Typed>,
+        #[serde(with = "beamlink::term::charlist", default)]
+        letters: String,
+        #[serde(with = "beamlink::term::undefined", default)]
+        undefined: Option<Atom>,
+    },
+    Elixir(Date),
+    Map(BTreeMap<Atom, Result<(), Term>>),
+    Flat(Flat),
+    Kept(Kept),
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Elixir.Date")]
+struct Date {
+    year: i32,
+    #[serde(with = "beamlink::term::as_binary")]
+    rest: Bytes,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Flat {
+    id: u8,
+    #[serde(flatten)]
+    rest: BTreeMap<String, Term>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    Atom(Atom),
+    Number(i64),
+    Text(String),
+    Many(Vec<Kept>),
+    Term(Term),
+}
+
+/// What is read as a type is written, and read again as the same.
+fn typed_as<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(bytes: &Bytes) {
+    match deserialize::<T>(bytes) {
+        Ok(value) => {
+            let mut again = BytesMut::new();
+            match serialize(&value, &mut again) {
+                Ok(()) => assert_eq!(deserialize::<T>(&again.freeze()).as_ref(), Ok(&value)),
+                // What is flattened may have the name of a field.
+                Err(error) => assert_eq!(error, SerializeError::DuplicateKey),
+            }
+        }
+        Err(error) => {
+            assert!(error.offset <= bytes.len(), "{error}");
+        }
+    }
+}
+
+/// Reading is total, as types and as terms, and agrees with the other reader of terms.
+pub(crate) fn typed(bytes: &[u8]) {
+    let bytes = Bytes::copy_from_slice(bytes);
+    typed_as::<Typed>(&bytes);
+    typed_as::<Flat>(&bytes);
+    typed_as::<Kept>(&bytes);
+    let _ = deserialize::<serde_json::Value>(&bytes);
+    let mut decoder = Decoder::new(bytes.clone());
+    match (deserialize::<Term>(&bytes), decoder.term()) {
+        (Ok(typed), Ok(term)) => assert_eq!(typed, term),
+        (Err(error), Ok(_)) => assert_eq!(error.fault, DeserializeFault::Bytes(Fault::Trailing)),
+        (Err(_), Err(_)) => {}
+        (Ok(term), Err(error)) => panic!("{error}: {term:?}"),
     }
 }
 

@@ -33,6 +33,12 @@ fn texts() {
 }
 
 #[test]
+fn typed_values() {
+    run("typed", checks::typed);
+    run("term_decode", checks::typed);
+}
+
+#[test]
 fn gossip_packets() {
     run("gossip_packet", checks::gossip_packet);
 }

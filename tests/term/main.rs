@@ -3,6 +3,9 @@
 mod beam;
 mod deep;
 mod differential;
+#[cfg(feature = "eetf")]
+mod eetf;
 mod roundtrip;
 mod strategy;
 mod text;
+mod typed;

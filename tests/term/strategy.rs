@@ -104,9 +104,12 @@ fn float(value: f64) -> Term {
 }
 
 fn atom() -> BoxedStrategy<Term> {
-    atom_text()
-        .prop_map(|text| Term::Atom(Atom::new(&text).unwrap()))
-        .boxed()
+    atom_value().prop_map(Term::Atom).boxed()
+}
+
+pub(crate) fn atom_value() -> BoxedStrategy<Atom> {
+    let atom = atom_text().prop_map(|text| Atom::new(&text).unwrap());
+    atom.boxed()
 }
 
 fn atom_text() -> BoxedStrategy<String> {

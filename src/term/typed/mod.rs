@@ -46,10 +46,20 @@ mod name {
     pub(super) const ATOM_KEYS: &str = "$beamlink::atom_keys";
 }
 
-/// Adds `value` to `buffer` as a term, without the version byte.
+/// Adds `value` to `buffer` as a term, without the version byte. What becomes what is told [above](super#typed-values).
 ///
 /// # Errors
 /// See [`SerializeError`]; the buffer is then as it was.
+///
+/// ```
+/// use beamlink::term::{deserialize, serialize};
+/// use bytes::BytesMut;
+/// let mut buffer = BytesMut::new();
+/// serialize(&("a", Some(1), None::<()>), &mut buffer).unwrap();
+/// let bytes = buffer.freeze();
+/// assert_eq!(bytes[..], *b"\x68\x03\x6d\0\0\0\x01a\x61\x01\x77\x03nil");
+/// assert_eq!(deserialize(&bytes), Ok(("a".to_owned(), Some(1), None::<()>)));
+/// ```
 pub fn serialize<T: Serialize + ?Sized>(
     value: &T,
     buffer: &mut BytesMut,

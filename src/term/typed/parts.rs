@@ -167,7 +167,7 @@ impl<'a, 'de> Pairs<'a, 'de> {
         match self.elixir {
             None => Ok(()),
             Some(name) => {
-                let message = format_args!("a map without __struct__, expected one of {name}");
+                let message = format_args!("a map without __struct__, {name} expected");
                 Err(DeserializeError::custom(message).at(start))
             }
         }
@@ -318,9 +318,13 @@ impl<'de> de::EnumAccess<'de> for Variant<'_, 'de> {
         }
         let tag = self.reader.atom(&"the tag of a variant, an atom")?;
         let name = match &*tag {
-            "ok" if self.is_result => Cow::Borrowed("Ok"),
-            "error" if self.is_result => Cow::Borrowed("Err"),
-            _ => tag,
+            _ if !self.is_result => tag,
+            "ok" => Cow::Borrowed("Ok"),
+            "error" => Cow::Borrowed("Err"),
+            other => {
+                let error = DeserializeError::unknown_variant(other, &["ok", "error"]);
+                return Err(error.at(start));
+            }
         };
         let name: CowStrDeserializer<'_, DeserializeError> = name.into_deserializer();
         let value = seed.deserialize(name).map_err(|error| error.at(start))?;

@@ -238,4 +238,15 @@ impl<'de, T, F: FnOnce(&str) -> Result<T, String>> Visitor<'de> for KeptAtomVisi
     fn visit_unit<E: de::Error>(self) -> Result<T, E> {
         (self.0)("nil").map_err(E::custom)
     }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, kept: D) -> Result<T, D::Error> {
+        kept.deserialize_any(self)
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<T, E> {
+        match bytes.strip_prefix(&MARK).map(decoded::<E>) {
+            Some(Ok(Term::Atom(atom))) => (self.0)(atom.as_str()).map_err(E::custom),
+            _ => Err(E::invalid_type(de::Unexpected::Bytes(bytes), &self)),
+        }
+    }
 }

@@ -147,14 +147,25 @@ impl<'de> Reader<'de> {
         text.ok_or_else(|| DeserializeError::new(start, Fault::Atom.into()))
     }
 
-    pub(super) fn binary(&mut self, wanted: &dyn Expected) -> Result<&'de [u8]> {
+    /// Whether a binary is ahead, be it as a bitstring of whole bytes.
+    pub(super) fn is_binary(&self) -> bool {
         match self.cursor.rest() {
-            [tag::BINARY, rest @ ..] => {
-                self.cursor.move_to(rest);
+            [tag::BINARY, ..] => true,
+            [tag::BIT_BINARY, _, _, _, _, bits, ..] => matches!(bits, 0 | 8),
+            _ => false,
+        }
+    }
+
+    pub(super) fn binary(&mut self, wanted: &dyn Expected) -> Result<&'de [u8]> {
+        if !self.is_binary() {
+            return Err(self.mismatch(wanted));
+        }
+        match self.cursor.u8()? {
+            tag::BINARY => {
                 let length = self.cursor.u32()? as usize;
                 Ok(self.cursor.take(length)?)
             }
-            _ => Err(self.mismatch(wanted)),
+            _ => Ok(self.cursor.bits()?.1),
         }
     }
 

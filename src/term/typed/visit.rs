@@ -25,32 +25,38 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
             Some(tag::NIL | tag::LIST | tag::STRING) => self.deserialize_seq(visitor),
             Some(tag::MAP) => self.map(None, visitor),
             // What is kept for later is told apart by this: an atom is borrowed, a binary is not (see `Term`).
-            Some(tag::BINARY) => {
+            _ if self.is_binary() => {
                 let bytes = self.binary(&visitor)?;
                 match std::str::from_utf8(bytes) {
                     Ok(text) => visitor.visit_string(text.to_owned()),
                     Err(_) => visitor.visit_borrowed_bytes(bytes),
                 }
             }
-            _ if self.is_atom() => match self.atom(&visitor)? {
-                Cow::Borrowed("true") => visitor.visit_bool(true),
-                Cow::Borrowed("false") => visitor.visit_bool(false),
-                Cow::Borrowed("nil") => visitor.visit_unit(),
-                Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-                Cow::Owned(text) => visitor.visit_string(text),
-            },
-            Some(tag::SMALL_BIG | tag::LARGE_BIG) => {
+            _ if self.is_atom() => {
                 let start = self.cursor;
-                let number = self.number()?;
-                match number {
-                    Some(Number::Large(true, _)) | None => {}
-                    Some(Number::Large(false, magnitude)) if magnitude.len() > 8 => {}
-                    Some(_) => {
+                match self.atom(&visitor)? {
+                    Cow::Borrowed("true") => visitor.visit_bool(true),
+                    Cow::Borrowed("false") => visitor.visit_bool(false),
+                    Cow::Borrowed("nil") => visitor.visit_unit(),
+                    Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+                    // In Latin-1: its text cannot be borrowed.
+                    Cow::Owned(_) => {
                         self.cursor = start;
-                        return self.visit_number(visitor);
+                        let marked = self.marked()?;
+                        visitor.visit_newtype_struct(BytesDeserializer::new(&marked))
                     }
                 }
+            }
+            Some(tag::SMALL_BIG | tag::LARGE_BIG) => {
+                let start = self.cursor;
+                let small = match self.number()? {
+                    Some(Number::Large(negative, magnitude)) => !negative && magnitude.len() <= 8,
+                    _ => true,
+                };
                 self.cursor = start;
+                if small {
+                    return self.visit_number(visitor);
+                }
                 let marked = self.marked()?;
                 visitor.visit_newtype_struct(BytesDeserializer::new(&marked))
             }
@@ -110,6 +116,16 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        let start = self.cursor;
+        if let Some(Number::Float(value)) = self.number()?
+            && (value as f32).is_infinite()
+        {
+            self.cursor = start;
+            let unexpected = de::Unexpected::Float(value);
+            let error = DeserializeError::invalid_value(unexpected, &visitor);
+            return Err(error.at(self.position()));
+        }
+        self.cursor = start;
         self.visit_number(visitor)
     }
 
@@ -263,7 +279,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
                 Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
                 Cow::Owned(text) => visitor.visit_string(text),
             },
-            Some(tag::BINARY) => {
+            _ if self.is_binary() => {
                 let bytes = self.binary(&visitor)?;
                 match std::str::from_utf8(bytes) {
                     Ok(text) => visitor.visit_string(text.to_owned()),

@@ -295,8 +295,11 @@ pub mod as_binary {
             Ok(text.into())
         }
 
-        /// Formats without bytes have lists of numbers.
+        /// Other formats may have lists of numbers for them.
         fn visit_seq<A: SeqAccess<'de>>(self, mut numbers: A) -> Result<Bytes, A::Error> {
+            if is_reading() {
+                return Err(de::Error::invalid_type(de::Unexpected::Seq, &self));
+            }
             let mut bytes = Vec::new();
             while let Some(byte) = numbers.next_element()? {
                 bytes.push(byte);
