@@ -1,8 +1,8 @@
 //! The wire that can be made bad: what it does is felt by the kernels' own TCP and UDP.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use interop::{BlackHole, Bridge, Impairment, Missing, Namespace, skip};
 
 /// Far more than TCP's retransmissions take after a second of silence.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Bound once on a host: a process that another test starts holds a closed socket open for a moment.
 const PORT: u16 = 24500;
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 0, 1);
 
@@ -45,6 +46,16 @@ fn udp(host: &Namespace, port: u16) -> Result<UdpSocket, Missing> {
     Ok(socket)
 }
 
+/// Who sent what comes next. The end of a process that another test started may interrupt the wait.
+fn receive(socket: &UdpSocket) -> io::Result<SocketAddr> {
+    loop {
+        match socket.recv_from(&mut [0]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            received => return received.map(|(_, sender)| sender),
+        }
+    }
+}
+
 /// Bytes in which a lost, doubled or swapped piece shows.
 fn data(length: usize) -> Vec<u8> {
     let mut state: u64 = 1;
@@ -73,14 +84,14 @@ fn transfer(streams: &mut [TcpStream; 2], data: &[u8]) -> Duration {
 
 /// The shortest of some trips of a datagram there and back.
 fn round_trip(from: &Namespace, to: &Namespace) -> Result<Duration, Missing> {
-    let (here, there) = (udp(from, 0)?, udp(to, PORT)?);
-    let mut byte = [0];
+    let (here, there) = (udp(from, 0)?, udp(to, 0)?);
+    let port = there.local_addr().expect("bound").port();
     let trips = (0..20).map(|_| {
         let begin = Instant::now();
-        here.send_to(&byte, (to.address(), PORT)).expect("send");
-        let (_, sender) = there.recv_from(&mut byte).expect("receive");
-        there.send_to(&byte, sender).expect("send back");
-        here.recv(&mut byte).expect("receive back");
+        here.send_to(b"!", (to.address(), port)).expect("send");
+        let sender = receive(&there).expect("receive");
+        there.send_to(b"!", sender).expect("send back");
+        receive(&here).expect("receive back");
         begin.elapsed()
     });
     Ok(trips.min().expect("20 trips"))
@@ -221,7 +232,7 @@ fn a_black_hole_may_swallow_one_way() {
 /// Whether a datagram that `here` sends to `address` arrives.
 fn hears(there: &UdpSocket, here: &UdpSocket, address: &str) -> bool {
     here.send_to(b"!", (address, PORT)).expect("send");
-    there.recv(&mut [0]).is_ok()
+    receive(there).is_ok()
 }
 
 #[test]
@@ -249,7 +260,7 @@ fn a_black_hole_between_two_hosts_is_for_them_and_one_way() {
             link.black_holes(&[BlackHole::From(&hosts[1])]);
             assert!(!hears(0, 1) && hears(1, 0) && hears(0, 2) && hears(2, 0));
             sockets[1].send_to(b"!", (GROUP, PORT)).expect("send");
-            assert!(sockets[0].recv(&mut [0]).is_err() && sockets[2].recv(&mut [0]).is_ok());
+            assert!(receive(&sockets[0]).is_err() && receive(&sockets[2]).is_ok());
             link.black_holes(&[BlackHole::To(&hosts[1])]);
             assert!(hears(0, 1) && !hears(1, 0) && hears(0, 2) && hears(2, 0) && hears(1, 2));
             Ok(())
