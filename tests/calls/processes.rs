@@ -164,6 +164,36 @@ const QUESTIONS: &[(&str, &str)] = &[
         "w = worker.(); me = Process.group_leader(); Process.group_leader(w, me); tell.(w, {:group_leader, :get}) == me",
         "true",
     ),
+    // Traced signals carry a token, in operations of their own.
+    (
+        "w = worker.(); tell.(w, {:register, :traced}); a = tell.(w, {:alias, :explicit}); :seq_trace.set_token(:label, 17); send(w, :to_pid); send({:traced, rust}, :to_name); send(a, :to_alias); :seq_trace.set_token([]); seen.(w)",
+        "[:to_pid, :to_name, :to_alias]",
+    ),
+    (
+        "w = worker.(); tell.(w, {:trap, true}); :seq_trace.set_token(:label, 17); Process.exit(w, :traced); :seq_trace.set_token([]); me = self(); [{:EXIT, ^me, :traced}] = seen.(w); :heard",
+        ":heard",
+    ),
+    (
+        "w = worker.(); tell.(w, {:trap, true}); p = spawn(fn -> Process.link(w); :seq_trace.set_token(:label, 17); exit(:traced) end); Process.sleep(50); [{:EXIT, ^p, :traced}] = seen.(w); :heard",
+        ":heard",
+    ),
+    (
+        ":seq_trace.set_token(:label, 17); value = :erpc.call(rust, :erlang, :node, []); :seq_trace.set_token([]); value == rust",
+        "true",
+    ),
+    // Spawned with a link, a monitor, and both.
+    (
+        "Process.flag(:trap_exit, true); p = Node.spawn_link(rust, :erlang, :no_such, []); receive do {:EXIT, ^p, {:undef, _}} -> :heard after 5000 -> :hang end",
+        ":heard",
+    ),
+    (
+        "Process.flag(:trap_exit, true); {p, ref} = :erlang.spawn_opt(rust, :erlang, :no_such, [], [:link, :monitor]); receive do {:EXIT, ^p, {:undef, _}} -> down.(ref) after 5000 -> :hang end",
+        "{:undef, _}",
+    ),
+    (
+        "id = :erlang.spawn_request(rust, :erlang, :node, [], [:monitor, {:reply_tag, :told}]); {:told, ^id, :ok, p} = next.(); {is_pid(p), next.()}",
+        "{true, {:DOWN, _, :process, _, :normal}}",
+    ),
     // Node monitors.
     (
         "w = worker.(); tell.(w, {:monitor_node, :nowhere@localhost}); seen.(w)",
