@@ -37,7 +37,7 @@ defmodule Fixture do
       Fixture.Slow,
       Fixture.Crasher,
       %{id: :pg, start: {:pg, :start_link, [:fixture_scope]}}
-    ]
+    ] ++ Fixture.ExESDB.children()
   end
 
   defp start_gossip(:off), do: :ok
