@@ -69,6 +69,7 @@ impl<'a, 'de> Elements<'a, 'de> {
     }
 
     /// Reads the next element by `read`.
+    #[inline]
     pub(super) fn next<T>(
         &mut self,
         read: impl FnOnce(&mut Reader<'de>) -> Result<T>,
@@ -82,6 +83,14 @@ impl<'a, 'de> Elements<'a, 'de> {
             self.reader.paid();
             return self.again(read).map(Some);
         }
+        self.next_byte(read)
+    }
+
+    /// Reads an element that came as a byte.
+    fn next_byte<T>(
+        &mut self,
+        read: impl FnOnce(&mut Reader<'de>) -> Result<T>,
+    ) -> Result<Option<T>> {
         let Some((byte, rest)) = self.bytes.split_first() else {
             return Ok(None);
         };
@@ -94,6 +103,7 @@ impl<'a, 'de> Elements<'a, 'de> {
     }
 
     /// Reads on by `read` in the element that was begun.
+    #[inline]
     pub(super) fn again<T>(
         &mut self,
         read: impl FnOnce(&mut Reader<'de>) -> Result<T>,

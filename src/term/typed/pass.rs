@@ -21,7 +21,7 @@ impl Serialize for Carried<'_> {
         if serializer.is_human_readable() {
             return serializer.collect_str(&self.0.to_elixir());
         }
-        let mut bytes = BytesMut::new();
+        let mut bytes = BytesMut::with_capacity(64);
         self.0.encode(&mut bytes).map_err(ser::Error::custom)?;
         serializer.serialize_bytes(&bytes)
     }

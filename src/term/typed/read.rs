@@ -60,11 +60,13 @@ impl<'de> Reader<'de> {
         }
     }
 
+    #[inline]
     pub(super) fn position(&self) -> usize {
         self.cursor.position()
     }
 
     /// How many bytes are ahead.
+    #[inline]
     pub(super) fn ahead(&self) -> usize {
         self.cursor.rest().len()
     }
@@ -111,10 +113,12 @@ impl<'de> Reader<'de> {
         error(&kind)
     }
 
+    #[inline]
     pub(super) fn tag(&self) -> Option<u8> {
         self.cursor.rest().first().copied()
     }
 
+    #[inline]
     pub(super) fn is_atom(&self) -> bool {
         matches!(
             self.tag(),
@@ -123,6 +127,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Passes the atom `text` (ASCII), if it is ahead.
+    #[inline]
     pub(super) fn take_atom(&mut self, text: &str) -> bool {
         if !self.is_atom() {
             return false;
@@ -138,6 +143,7 @@ impl<'de> Reader<'de> {
     }
 
     /// The text of an atom.
+    #[inline]
     pub(super) fn atom(&mut self, wanted: &dyn Expected) -> Result<Cow<'de, str>> {
         if !self.is_atom() {
             return Err(self.mismatch(wanted));
@@ -148,6 +154,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Whether a binary is ahead, be it as a bitstring of whole bytes.
+    #[inline]
     pub(super) fn is_binary(&self) -> bool {
         match self.cursor.rest() {
             [tag::BINARY, ..] => true,
@@ -156,6 +163,7 @@ impl<'de> Reader<'de> {
         }
     }
 
+    #[inline]
     pub(super) fn binary(&mut self, wanted: &dyn Expected) -> Result<&'de [u8]> {
         if !self.is_binary() {
             return Err(self.mismatch(wanted));
@@ -204,7 +212,26 @@ impl<'de> Reader<'de> {
         Ok(Some(number))
     }
 
+    #[inline]
     pub(super) fn visit_number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        match *self.cursor.rest() {
+            [tag::SMALL_INTEGER, value, ref rest @ ..] => {
+                self.cursor.move_to(rest);
+                visitor.visit_u64(value.into())
+            }
+            [tag::INTEGER, a, b, c, d, ref rest @ ..] => {
+                self.cursor.move_to(rest);
+                let value = i32::from_be_bytes([a, b, c, d]);
+                match u64::try_from(value) {
+                    Ok(value) => visitor.visit_u64(value),
+                    Err(_) => visitor.visit_i64(value.into()),
+                }
+            }
+            _ => self.visit_other_number(visitor),
+        }
+    }
+
+    fn visit_other_number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
         let start = self.position();
         match self.number()? {
             Some(Number::Int(value)) => match u64::try_from(value) {
@@ -238,6 +265,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Whether the input ahead can hold `parts` more, which are owed from now on; and one level down.
+    #[inline]
     pub(super) fn enter(&mut self, start: usize, parts: u64) -> Result<()> {
         if self.owed + parts > self.ahead() as u64 {
             let fault = Fault::Length(parts);
@@ -251,11 +279,13 @@ impl<'de> Reader<'de> {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn leave(&mut self) {
         self.levels += 1;
     }
 
     /// One that was owed is here.
+    #[inline]
     pub(super) fn paid(&mut self) {
         self.owed = self.owed.saturating_sub(1);
     }
@@ -301,6 +331,7 @@ impl<'de> Reader<'de> {
         Ok(value)
     }
 
+    #[inline]
     pub(super) fn is_list(&self) -> bool {
         matches!(self.tag(), Some(tag::NIL | tag::LIST | tag::STRING))
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bytes::{BufMut, BytesMut};
 use serde::ser::{self, Serialize};
+use smallvec::SmallVec;
 
 use super::compound::Compound;
 use super::pairs::KeywordWriter;
@@ -16,7 +17,7 @@ use crate::term::{Atom, EncodeError, tag};
 pub(super) struct Writer<'b> {
     pub(super) out: &'b mut BytesMut,
     /// Where the keys are of the maps being written, those of the innermost last.
-    pub(super) keys: Vec<Range<usize>>,
+    pub(super) keys: SmallVec<[Range<usize>; 16]>,
     /// Whether texts that are keys of the next map become atoms.
     atom_keys: bool,
     /// Where the last `()` was written.
@@ -27,7 +28,7 @@ impl<'b> Writer<'b> {
     pub(super) fn new(out: &'b mut BytesMut) -> Writer<'b> {
         Writer {
             out,
-            keys: Vec::new(),
+            keys: SmallVec::new(),
             atom_keys: false,
             unit: None,
         }
