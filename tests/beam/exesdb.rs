@@ -70,9 +70,14 @@ fn an_exesdb_cluster_takes_us_in_and_loses_nothing() {
             assert_eq!(node.value(ignored), format!("[:{guest}]"));
             assert_eq!(node.value("Fixture.ExESDB.Store.append(11)"), "11");
         }
+        logged_nothing(&mut nodes);
         // A node that starts beside the guest gets khepri's lock, as it would without.
         nodes.pop().unwrap().stop();
         std::thread::sleep(CALM);
+        for node in &mut nodes {
+            // OTP sees its connections close one by one, and may speak of overlapping partitions.
+            node.value("Fixture.Log.clear()");
+        }
         let options = BeamOptions::new(&ground.otp, "ex_esdb_gater@gater00", COOKIE, EPMD_PORT)
             .on(&ground.hosts[5])
             .env("FIXTURE_EXESDB", "on");
