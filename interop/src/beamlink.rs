@@ -28,7 +28,8 @@ impl<'a> BeamlinkOptions<'a> {
         BeamlinkOptions {
             binary: binary.as_ref().to_owned(),
             args: Vec::new(),
-            env: Vec::new(),
+            // Tests start the same name again and again, and do not wait for what is not theirs.
+            env: vec![("BEAMLINK_STATE_DIR".to_owned(), "none".to_owned())],
             namespace: None,
         }
     }

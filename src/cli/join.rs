@@ -76,6 +76,9 @@ async fn start(settings: &Settings) -> Result<Node, StartError> {
     if let Some(gossip) = &settings.gossip {
         builder = builder.gossip(gossip.clone());
     }
+    if let Some(folder) = &settings.state_dir {
+        builder = builder.state_folder(folder);
+    }
     if let Some(address) = settings.dist_addr {
         builder = builder.dist_address(address);
     }
@@ -93,7 +96,9 @@ fn status(error: &StartError) -> Exit {
         StartError::Name(_) | StartError::NoCookie | StartError::NoPort => Exit::Usage,
         StartError::Epmd(EpmdError::Register(RegisterError::NameTaken { .. })) => Exit::Refused,
         StartError::Epmd(_) => Exit::EpmdDown,
-        StartError::Listen { .. } | StartError::Gossip(_) => Exit::NotStarted,
+        StartError::Listen { .. } | StartError::Gossip(_) | StartError::StateFolder { .. } => {
+            Exit::NotStarted
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
 
 use super::{Direction, Event};
 use crate::NodeName;
@@ -16,6 +17,8 @@ const KEPT: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Shared {
     members: Mutex<Members>,
+    /// How many visible nodes are up.
+    count: watch::Sender<usize>,
     datagrams: Mutex<Tally>,
 }
 
@@ -37,6 +40,7 @@ impl Shared {
         };
         Arc::new(Shared {
             members: Mutex::new(members),
+            count: watch::Sender::new(0),
             datagrams: Mutex::default(),
         })
     }
@@ -67,6 +71,11 @@ impl Shared {
         visible.map(|(node, _)| node.clone()).collect()
     }
 
+    /// How many visible nodes are up, as it changes.
+    pub(crate) fn count(&self) -> watch::Receiver<usize> {
+        self.count.subscribe()
+    }
+
     /// Tells everybody of `event`.
     pub(crate) fn tell(&self, event: Event) {
         let mut members = self.lock();
@@ -79,6 +88,8 @@ impl Shared {
             }
             _ => {}
         }
+        let visible = members.up.iter().filter(|(_, hidden)| !hidden).count();
+        self.count.send_replace(visible);
         // There may be nobody who listens.
         let _ = members.events.send(event);
     }

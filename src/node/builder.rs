@@ -1,11 +1,13 @@
 //! Describes a node and starts it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::Node;
+use super::last_life::{LastLife, RENEWAL};
 use crate::cluster::{self, Shared};
 use crate::epmd::{EpmdError, EpmdKeeper, EpmdMode, EpmdSettings};
 use crate::gossip::{Gossip, GossipError, GossipSocket};
@@ -37,6 +39,14 @@ pub enum StartError {
     /// The gossip socket cannot be had.
     #[error(transparent)]
     Gossip(#[from] GossipError),
+    /// The folder for what outlives the node cannot be used.
+    #[error("{}: {error}; give another --state-dir, or none", folder.display())]
+    StateFolder {
+        /// Which folder.
+        folder: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
     /// Without EPMD nobody can look our port up, so it must be a known one.
     #[error("without EPMD the port must be fixed: give --dist-port")]
     NoPort,
@@ -57,6 +67,7 @@ pub struct NodeBuilder {
     peers: Vec<(NodeName, Option<u16>)>,
     net_ticktime: Duration,
     setup_time: Duration,
+    state_folder: Option<PathBuf>,
     cluster: cluster::MembershipConfig,
 }
 
@@ -74,6 +85,7 @@ impl NodeBuilder {
             peers: Vec::new(),
             net_ticktime: Duration::from_secs(60),
             setup_time: Duration::from_secs(7),
+            state_folder: None,
             cluster: cluster::MembershipConfig::default(),
         }
     }
@@ -145,10 +157,31 @@ impl NodeBuilder {
         self
     }
 
+    /// Where the node notes that it is alive. With it, a visible node that starts within ten seconds
+    /// ([`MembershipConfig::guard`](cluster::MembershipConfig::guard)) of the end of its last life waits until these are
+    /// over: to a cluster a quick restart is a flapping node, which ExESDB answers by resetting its store. The folder
+    /// must outlive the process, and belong to its user.
+    pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> NodeBuilder {
+        self.state_folder = Some(folder.into());
+        self
+    }
+
     /// When peers are dialled, and when not.
     pub fn membership(mut self, config: cluster::MembershipConfig) -> NodeBuilder {
         self.cluster = config;
         self
+    }
+
+    /// A hidden node flaps for nobody.
+    fn last_life(&self, name: &NodeName) -> Result<Option<LastLife>, StartError> {
+        let folder = self.state_folder.as_ref().filter(|_| !self.hidden);
+        let opened = folder.map(|folder| {
+            LastLife::new(folder, name).map_err(|error| StartError::StateFolder {
+                folder: folder.clone(),
+                error,
+            })
+        });
+        opened.transpose()
     }
 
     /// Starts it: listens, registers the name, and only then lets others know of it. It must be called inside a tokio
@@ -158,9 +191,20 @@ impl NodeBuilder {
     /// See [`StartError`].
     pub async fn start(self) -> Result<Node, StartError> {
         let name = NodeName::new(&self.name)?;
-        let cookie = self.cookie.ok_or(StartError::NoCookie)?;
+        let cookie = self.cookie.clone().ok_or(StartError::NoCookie)?;
         if self.epmd_mode == EpmdMode::None && self.dist_port == 0 {
             return Err(StartError::NoPort);
+        }
+        let last_life = self.last_life(&name)?;
+        if let Some(last_life) = &last_life {
+            let wait = last_life.wait(self.cluster.guard);
+            if !wait.is_zero() {
+                tracing::info!(
+                    "{name} left its cluster a moment ago: starting in {:.1} s, so that nobody takes it for a flapping node",
+                    wait.as_secs_f64()
+                );
+                tokio::time::sleep(wait).await;
+            }
         }
         let listener = Listener::bind(self.dist_address, self.dist_port)
             .map_err(|(address, error)| StartError::Listen { address, error })?;
@@ -199,6 +243,9 @@ impl NodeBuilder {
             epmd: epmd.state(),
             peers: self.peers,
         });
+        if let Some(last_life) = last_life {
+            tokio::spawn(keep_noted(last_life, shared.count(), ended.clone()));
+        }
         Ok(Node {
             driver: tokio::spawn(driver.run(peer_events, ended)),
             runtime,
@@ -209,5 +256,31 @@ impl NodeBuilder {
             dist_port,
             _alive: alive,
         })
+    }
+}
+
+/// Renews the note for as long as a real node lists us, and once more when we leave.
+async fn keep_noted(
+    last_life: LastLife,
+    mut count: watch::Receiver<usize>,
+    mut ended: watch::Receiver<()>,
+) {
+    let mut timer = tokio::time::interval(RENEWAL);
+    loop {
+        let before = *count.borrow_and_update();
+        tokio::select! {
+            _ = timer.tick() => {}
+            Ok(()) = count.changed() => {}
+            _ = ended.changed() => {
+                if before > 0 {
+                    last_life.renew();
+                }
+                return;
+            }
+        }
+        // The loss of the last one counts as ours of the cluster.
+        if before > 0 || *count.borrow() > 0 {
+            last_life.renew();
+        }
     }
 }

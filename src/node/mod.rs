@@ -2,6 +2,7 @@
 
 mod builder;
 mod functions;
+mod last_life;
 mod servers;
 
 use std::sync::Arc;

@@ -95,3 +95,60 @@ fn an_exesdb_cluster_takes_us_in_and_loses_nothing() {
         logged_nothing(&mut nodes);
     });
 }
+
+/// A restart is a nodedown and a nodeup at every node, and two quick ones would reset their stores.
+#[test]
+fn a_guest_that_is_restarted_again_and_again_resets_no_store() {
+    let name = "a_guest_that_is_restarted_again_and_again_resets_no_store";
+    on_ground(name, Ground::new(&["node0"]), |ground| {
+        let exesdb = |at: usize| {
+            let options = ground.beam(&format!("ex_esdb{at}"), 0);
+            ENCRYPTED.of_beam(options.env("FIXTURE_EXESDB", "on"))
+        };
+        let mut nodes = BeamNode::start_all((0..3).map(exesdb).collect()).unwrap();
+        for node in &mut nodes {
+            node.wait_until("length(Node.list())", "2", LONG_LIMIT);
+        }
+        std::thread::sleep(CALM);
+        let before: Vec<String> = nodes.iter_mut().map(append).collect();
+        let folder = std::env::temp_dir().join(format!("beamlink-restarts-{}", std::process::id()));
+        let options = || {
+            let options = ENCRYPTED.of_beamlink(ground.beamlink(0));
+            options.args(&["--state-dir", folder.to_str().unwrap()])
+        };
+        let guest = ground.guest(0);
+        for turn in 0..3 {
+            let beamlink = interop::Beamlink::start(options());
+            for node in &mut nodes {
+                lists(node, &guest, LONG_LIMIT);
+            }
+            match turn {
+                1 => drop(beamlink.terminate()),
+                _ => beamlink.kill9(),
+            }
+            for node in &mut nodes {
+                node.wait_until("length(Node.list())", "2", LONG_LIMIT);
+            }
+        }
+        let _ = std::fs::remove_dir_all(folder);
+        for (node, before) in nodes.iter_mut().zip(before) {
+            assert_eq!(node.value("Fixture.ExESDB.Store.state()"), before);
+            // Milliseconds between a nodedown and the nodeup that follows.
+            let pauses = node.value(
+                "events = for {at, kind, :zz_maint_beamlink@node0, _} <- Fixture.Nodes.events(), do: {kind, at}; \
+                 for [{:nodedown, down}, {:nodeup, up}] <- Enum.chunk_every(events, 2, 1, :discard), do: up - down",
+            );
+            let pauses: Vec<u64> = serde_json::from_str(&pauses).unwrap();
+            assert_eq!(pauses.len(), 2, "{pauses:?}");
+            // The file is renewed once a second.
+            assert!(pauses.iter().all(|pause| *pause >= 8_900), "{pauses:?}");
+        }
+        logged_nothing(&mut nodes);
+    });
+}
+
+/// Stores an event, and says what the store holds then.
+fn append(node: &mut BeamNode) -> String {
+    node.value("Fixture.ExESDB.Store.append(1)");
+    node.value("Fixture.ExESDB.Store.state()")
+}

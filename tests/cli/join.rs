@@ -26,6 +26,7 @@ impl Join {
             .args(["--dist-port", &port.to_string()])
             .args(words)
             .env_clear()
+            .env("BEAMLINK_STATE_DIR", "none")
             .env("BEAMLINK_COOKIE", "monster_cookie")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

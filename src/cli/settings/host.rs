@@ -1,6 +1,12 @@
 //! I/O: what this host is called, as OTP finds out (`inet_config.erl`).
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+/// The user that this process runs as.
+pub(super) fn uid() -> u32 {
+    std::fs::metadata("/proc/self").map_or(0, |own| own.uid())
+}
 
 /// The host part of a short name (`-sname`): the hostname up to its first dot.
 pub(super) fn short(hostname: &str) -> &str {

@@ -18,6 +18,7 @@ mod tests;
 use std::fmt;
 use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use beamlink::epmd::EpmdMode;
@@ -45,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) dist_port: Option<u16>,
     /// None: all.
     pub(crate) dist_addr: Option<IpAddr>,
+    pub(crate) state_dir: Option<PathBuf>,
     pub(crate) exit_when: Option<usize>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) json: bool,
@@ -100,6 +102,7 @@ impl Settings {
             });
         }
         let dist_addr = from.optional(&table::DIST_ADDR, resolve::parsed)?;
+        let state_dir = from.state_dir()?;
         let exit_when = from
             .optional(&table::EXIT_WHEN, resolve::parsed)?
             .map(NonZeroUsize::get);
@@ -121,6 +124,7 @@ impl Settings {
             epmd_port,
             dist_port,
             dist_addr,
+            state_dir,
             exit_when,
             timeout,
             json,

@@ -177,6 +177,22 @@ impl<'a> Resolver<'a> {
         Ok(cookie)
     }
 
+    /// Where the node notes that it is alive; `None` when it must not.
+    pub(super) fn state_dir(&mut self) -> Result<Option<PathBuf>, SettingsError> {
+        if let Some(found) = self.find(&table::STATE_DIR)? {
+            let folder = PathBuf::from(found.text());
+            self.report.note(&table::STATE_DIR, &folder, found.origin);
+            return Ok(Some(folder).filter(|folder| folder.as_os_str() != "none"));
+        }
+        let folder = match self.surroundings.var("XDG_RUNTIME_DIR") {
+            Some(folder) => Path::new(folder).join("beamlink"),
+            None => std::env::temp_dir().join(format!("beamlink-{}", host::uid())),
+        };
+        self.report
+            .note(&table::STATE_DIR, &folder, Origin::Default);
+        Ok(Some(folder))
+    }
+
     pub(super) fn gossip(&mut self) -> Result<Gossip, SettingsError> {
         Ok(Gossip {
             port: self.with_default(&table::GOSSIP_PORT, port)?,

@@ -264,6 +264,17 @@ pub(super) const DIST_ADDR: Setting = Setting {
     help: "Address on which peers connect to us [default: all of this host]",
 };
 
+pub(super) const STATE_DIR: Setting = Setting {
+    key: "state_dir",
+    flag: "state-dir",
+    shape: Shape::Value("PATH"),
+    env: &["BEAMLINK_STATE_DIR"],
+    default: None,
+    expects: "a path, or none",
+    heading: REACH,
+    help: "Folder that remembers when this name left its cluster, so that a restart within 10 s waits; none for no such wait [default: $XDG_RUNTIME_DIR/beamlink, else /tmp/beamlink-<uid>]",
+};
+
 pub(super) const EXIT_WHEN: Setting = Setting {
     key: "exit_when",
     flag: "exit-when",
@@ -330,6 +341,7 @@ pub(super) const ALL: &[&Setting] = &[
     &EPMD_PORT,
     &DIST_PORT,
     &DIST_ADDR,
+    &STATE_DIR,
     &EXIT_WHEN,
     &TIMEOUT,
     &JSON,
