@@ -17,7 +17,7 @@ use crate::term::{Atom, Pid, Typed, to_term};
 
 impl Node {
     /// Starts a process that runs `body`: with a pid, a mailbox, links and monitors, as one of Erlang. It ends with what
-    /// the future returns; when that panics, with `{panic, Text}`.
+    /// the future returns; when that panics, with `{panic, Text}`. A body that never returns says so by `-> ()`.
     ///
     /// ```no_run
     /// use beamlink::runtime::{Process, Received};
