@@ -24,6 +24,7 @@ impl From<&HandshakeError> for RefusalKind {
             HandshakeError::NotAllowed => RefusalKind::NotAllowed,
             HandshakeError::OwnName => RefusalKind::NameTaken,
             HandshakeError::WrongName { .. }
+            | HandshakeError::NotNamed(_)
             | HandshakeError::UnknownStatus(_)
             | HandshakeError::Malformed { .. }
             | HandshakeError::Garbage(_) => RefusalKind::Garbage,

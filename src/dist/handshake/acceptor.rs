@@ -126,8 +126,12 @@ impl Acceptor {
                 if !digest_is_right(&self.local.cookie, self.challenge, &given) {
                     return Err(HandshakeError::CookieDiffers);
                 }
-                let connected =
-                    Connected::new(&self.local, hello.name.clone(), hello.creation, hello.flags);
+                let connected = Connected::new(
+                    self.local.flags,
+                    hello.name.clone(),
+                    hello.creation,
+                    hello.flags,
+                );
                 let ack = challenge_ack(digest(&self.local.cookie, challenge));
                 Ok(AcceptProgress::Done(ack, connected))
             }

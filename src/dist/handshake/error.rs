@@ -79,6 +79,9 @@ pub enum HandshakeError {
     /// It answered with a status that no release sends.
     #[error("unknown status {0:?}")]
     UnknownStatus(String),
+    /// We asked it for a name, and it gave none.
+    #[error("it gives no names to nodes without one (NAME_ME): it said {0:?}")]
+    NotNamed(String),
     /// A message is not what the protocol asks for.
     #[error("malformed at byte {offset} of {stage}")]
     Malformed {
