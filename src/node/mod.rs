@@ -3,6 +3,7 @@
 mod builder;
 mod functions;
 mod servers;
+mod visitor;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use tokio::task::JoinHandle;
 
 pub use builder::{NodeBuilder, StartError};
 pub use servers::{MultiAnswer, Starting};
+pub use visitor::{VisitBuilder, Visitor};
 
 use crate::NodeName;
 use crate::cluster::{Events, Shared};

@@ -95,6 +95,9 @@ impl Acceptor {
         match &self.state {
             State::Name | State::Deciding(_) => {
                 let named = reader.name()?;
+                if named.flags.contains(Flags::NAME_ME) {
+                    return Err(HandshakeError::Nameless);
+                }
                 let malformed = |_| HandshakeError::Malformed {
                     stage: Stage::Name,
                     offset: 15,

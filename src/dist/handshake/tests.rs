@@ -202,6 +202,15 @@ fn a_name_on_another_host_or_none_is_no_name() {
 }
 
 #[test]
+fn we_give_no_names() {
+    let mut acceptor = Acceptor::new(local("b@x", "c"), 1);
+    let first = message::send_name("x", Flags::OFFERED_HIDDEN | Flags::NAME_ME, 0);
+    let error = acceptor.receive(&first).unwrap_err();
+    assert_eq!(error, HandshakeError::Nameless);
+    assert_eq!(Acceptor::farewell(&error), None);
+}
+
+#[test]
 fn who_has_a_name_takes_no_other() {
     let (mut initiator, _) = Initiator::new(local("a@x", "c"), "b@x".parse().unwrap(), 1);
     let error = initiator.receive(&named("c@x", 7)).unwrap_err();
