@@ -7,11 +7,11 @@ use beamlink::Node;
 use beamlink::cluster::{Event, Refusal, RefusalKind};
 use beamlink::epmd::{EpmdError, RegisterError};
 use beamlink::node::StartError;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::Exit;
 use super::output::{Notice, Output, start_log};
 use super::settings::Settings;
+use super::signals::Signals;
 
 /// Runs a node as `settings` say, to its end.
 pub(crate) fn run(settings: Settings) -> Exit {
@@ -230,29 +230,6 @@ fn code(kind: RefusalKind) -> &'static str {
         RefusalKind::NameTaken => "name_taken",
         RefusalKind::Garbage => "not_a_node",
         _ => "other",
-    }
-}
-
-/// The signals on which we leave.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Signals> {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// The name of the one that came.
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
     }
 }
 

@@ -1,19 +1,33 @@
 //! The commands of the `beamlink` binary.
 
+mod epmd;
 mod exit;
 mod join;
+mod names;
 mod output;
+mod pages;
 mod settings;
+mod signals;
+mod term;
+mod visit;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use epmd::EpmdArgs;
 use exit::Exit;
+use names::NamesArgs;
+use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
+use term::TermArgs;
+use visit::{ApplyArgs, CallArgs, CastArgs, NodesArgs, PingArgs, RpcArgs, SendArgs};
 
-/// Joins running BEAM clusters as a full, visible and harmless member.
+/// Joins running BEAM clusters as a full, visible and harmless member, and asks their nodes.
+///
+/// Exit status: 0 done; 1 not started; 2 usage; 10 host not resolved; 11 no EPMD; 12 name unknown to EPMD; 13 refused;
+/// 14 cookie mismatch; 15 flags rejected; 16 timeout; 17 the remote code failed.
 #[derive(Parser)]
 #[command(name = "beamlink", version)]
 struct Cli {
@@ -23,7 +37,20 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Join(JoinArgs),
+    // It is far larger than the others.
+    Join(Box<JoinArgs>),
+    Ping(PingArgs),
+    Rpc(RpcArgs),
+    Apply(ApplyArgs),
+    Call(CallArgs),
+    Cast(CastArgs),
+    Send(SendArgs),
+    Nodes(NodesArgs),
+    Names(NamesArgs),
+    Epmd(EpmdArgs),
+    Term(TermArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Join a cluster and stay until told to leave.
@@ -42,16 +69,33 @@ struct JoinArgs {
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
-    let Command::Join(args) = Cli::parse().command;
-    let exit = match Settings::resolve(&args.flags, &Surroundings::of_this_process()) {
+    let exit = match Cli::parse().command {
+        Command::Join(args) => join(&args),
+        Command::Ping(args) => visit::run(args),
+        Command::Rpc(args) => visit::run(args),
+        Command::Apply(args) => visit::run(args),
+        Command::Call(args) => visit::run(args),
+        Command::Cast(args) => visit::run(args),
+        Command::Send(args) => visit::run(args),
+        Command::Nodes(args) => visit::run(args),
+        Command::Names(args) => names::run(&args),
+        Command::Epmd(args) => epmd::run(&args),
+        Command::Term(args) => term::run(&args),
+        Command::Completions(args) => pages::completions(&args),
+        Command::Man(args) => pages::man(&args),
+    };
+    exit.into()
+}
+
+fn join(args: &JoinArgs) -> Exit {
+    match Settings::resolve(&args.flags, &Surroundings::of_this_process()) {
         Ok(settings) if args.print_config => print_config(&settings),
         Ok(settings) => join::run(settings),
         Err(error) => {
             eprintln!("beamlink: {error}");
             Exit::Usage
         }
-    };
-    exit.into()
+    }
 }
 
 fn print_config(settings: &Settings) -> Exit {

@@ -21,9 +21,10 @@ impl From<&HandshakeError> for RefusalKind {
             HandshakeError::CookieDiffers | HandshakeError::CookieRefused => RefusalKind::Cookie,
             HandshakeError::FlagsMissing(_) => RefusalKind::Flags,
             HandshakeError::Nok | HandshakeError::Alive => RefusalKind::AlreadyConnected,
-            HandshakeError::NotAllowed => RefusalKind::NotAllowed,
+            HandshakeError::NotAllowed | HandshakeError::Nameless => RefusalKind::NotAllowed,
             HandshakeError::OwnName => RefusalKind::NameTaken,
             HandshakeError::WrongName { .. }
+            | HandshakeError::NotNamed(_)
             | HandshakeError::UnknownStatus(_)
             | HandshakeError::Malformed { .. }
             | HandshakeError::Garbage(_) => RefusalKind::Garbage,

@@ -4,6 +4,7 @@ mod builder;
 mod functions;
 mod last_life;
 mod servers;
+mod visitor;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 
 pub use builder::{NodeBuilder, StartError};
 pub use servers::{MultiAnswer, Starting};
+pub use visitor::{VisitBuilder, Visitor};
 
 use crate::NodeName;
 use crate::cluster::{Events, Shared};

@@ -139,6 +139,8 @@ async fn handshake(
         (Some(peer), HandshakeError::Closed(_)) => runtime.table().makes_do_without(peer),
         // A look at the port, as health checks take, or a dial that was given up.
         (None, HandshakeError::Closed(_)) => wire.has_heard_nothing(),
+        // It comes again under a name of its own, as `beamlink ping` does.
+        (_, HandshakeError::Nameless) => true,
         _ => false,
     };
     if no_loss {

@@ -11,7 +11,7 @@ use super::Runtime;
 use super::handshake_io::{HandshakeFailure, Wire, WireError};
 use super::table::{AttemptId, DialVerdict};
 use crate::NodeName;
-use crate::dist::{HandshakeError, InitiateProgress, Initiator, Local};
+use crate::dist::{Connected, HandshakeError, InitiateProgress, Initiator, Local};
 use crate::epmd::{self, LookupError};
 
 /// Where a peer's port comes from.
@@ -104,9 +104,9 @@ impl Runtime {
             peer,
             id,
         };
-        let addresses = self.look_up(peer, address).await?;
-        let (stream, address) = self.connect(peer, &addresses).await?;
-        let wire = Wire::new(stream, self.settings().setup_time);
+        let limit = self.settings().setup_time;
+        let (stream, address) = reach(peer, address, limit).await?;
+        let wire = Wire::new(stream, limit);
         let dialled = self.initiate(peer, id, wire, address).await;
         let connected = dialled.map_err(|error| HandshakeFailure {
             address,
@@ -143,76 +143,7 @@ impl Runtime {
         peer: &NodeName,
         address: PeerAddress,
     ) -> Result<Vec<SocketAddr>, DialError> {
-        let (asked, known) = match address {
-            PeerAddress::Epmd(port) => (port, None),
-            PeerAddress::Port(port) => (port, Some(port)),
-            PeerAddress::Unknown => {
-                let peer = peer.clone();
-                return Err(DialError::NoPort { peer });
-            }
-        };
-        let hosts = self.resolve(peer, asked).await?;
-        if known.is_some() {
-            return Ok(hosts);
-        }
-        let limit = self.settings().setup_time;
-        let mut failure = None;
-        for address in hosts {
-            match epmd::lookup(address, peer.name(), limit).await {
-                Ok(node) => return Ok(vec![SocketAddr::new(address.ip(), node.port)]),
-                Err(error) => {
-                    let peer = peer.clone();
-                    failure.get_or_insert(DialError::Epmd {
-                        peer,
-                        address,
-                        error,
-                    });
-                }
-            }
-        }
-        Err(failure.unwrap_or_else(|| unresolvable(peer, "it has no address")))
-    }
-
-    async fn resolve(&self, peer: &NodeName, port: u16) -> Result<Vec<SocketAddr>, DialError> {
-        let host = peer.host().trim_matches(['[', ']']);
-        let limit = self.settings().setup_time;
-        let mut addresses: Vec<SocketAddr> = match timeout(limit, lookup_host((host, port))).await {
-            Ok(Ok(addresses)) => addresses.collect(),
-            Ok(Err(error)) => return Err(unresolvable(peer, &error.to_string())),
-            Err(_) => return Err(unresolvable(peer, "the resolver did not answer in time")),
-        };
-        if addresses.is_empty() {
-            return Err(unresolvable(peer, "it has no address"));
-        }
-        // A BEAM listens on IPv4 unless it was told otherwise.
-        addresses.sort_by_key(SocketAddr::is_ipv6);
-        Ok(addresses)
-    }
-
-    async fn connect(
-        &self,
-        peer: &NodeName,
-        addresses: &[SocketAddr],
-    ) -> Result<(TcpStream, SocketAddr), DialError> {
-        let mut failure = None;
-        for address in addresses {
-            let limit = self.settings().setup_time;
-            let (error, silent) = match timeout(limit, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok((stream, *address)),
-                Ok(Err(error)) => {
-                    let silent = error.kind() == io::ErrorKind::TimedOut;
-                    (error.to_string(), silent)
-                }
-                Err(_) => (format!("nobody answered within {limit:?}"), true),
-            };
-            failure.get_or_insert(DialError::Connect {
-                peer: peer.clone(),
-                address: *address,
-                error,
-                silent,
-            });
-        }
-        Err(failure.unwrap_or_else(|| unresolvable(peer, "it has no address")))
+        look_up(peer, address, self.settings().setup_time).await
     }
 
     /// The initiator's side of a handshake, to its end. False when another attempt was faster.
@@ -224,38 +155,14 @@ impl Runtime {
         address: SocketAddr,
     ) -> Result<bool, HandshakeError> {
         let (mut machine, first) = Initiator::new(self.local(), peer.clone(), challenge());
-        let failed = |machine: &Initiator, error| match error {
-            WireError::Closed => machine.closed(),
-            WireError::Silent => self.silent(machine.stage()),
-            WireError::Garbage(bytes) => HandshakeError::garbage(&bytes),
+        // We dial only whom we are not connected to, and our name is ours alone (EPMD, or a fixed port): what the peer
+        // holds is the end of a connection that we lost.
+        let dead = || !self.table().is_up(peer);
+        let Some(connected) = shake(&mut machine, &first, &mut wire, dead).await? else {
+            return Ok(false);
         };
-        let sent = wire.send(&first).await;
-        sent.map_err(|error| failed(&machine, error))?;
-        loop {
-            let message = wire.receive().await;
-            let message = message.map_err(|error| failed(&machine, error))?;
-            match machine.receive(&message)? {
-                InitiateProgress::Wait => {}
-                InitiateProgress::Send(reply) => {
-                    let sent = wire.send(&reply).await;
-                    sent.map_err(|error| failed(&machine, error))?;
-                }
-                InitiateProgress::Alive => {
-                    // We dial only whom we are not connected to, and our name is ours alone (EPMD, or a fixed port):
-                    // what the peer holds is the end of a connection that we lost.
-                    let dead = !self.table().is_up(peer);
-                    let sent = wire.send(&machine.alive(dead)).await;
-                    sent.map_err(|error| failed(&machine, error))?;
-                    if !dead {
-                        return Ok(false);
-                    }
-                }
-                InitiateProgress::Done(connected) => {
-                    let (stream, rest) = wire.into_parts();
-                    return Ok(self.connected(id, connected, stream, rest, address, true));
-                }
-            }
-        }
+        let (stream, rest) = wire.into_parts();
+        Ok(self.connected(id, connected, stream, rest, address, true))
     }
 
     pub(super) fn local(&self) -> Local {
@@ -271,6 +178,135 @@ impl Runtime {
     pub(super) fn silent(&self, stage: crate::dist::Stage) -> HandshakeError {
         let limit: Duration = self.settings().setup_time;
         HandshakeError::Silent { stage, limit }
+    }
+}
+
+/// A socket to `peer`, each step with a time limit.
+pub(super) async fn reach(
+    peer: &NodeName,
+    address: PeerAddress,
+    limit: Duration,
+) -> Result<(TcpStream, SocketAddr), DialError> {
+    let addresses = look_up(peer, address, limit).await?;
+    connect(peer, &addresses, limit).await
+}
+
+async fn look_up(
+    peer: &NodeName,
+    address: PeerAddress,
+    limit: Duration,
+) -> Result<Vec<SocketAddr>, DialError> {
+    let (asked, known) = match address {
+        PeerAddress::Epmd(port) => (port, None),
+        PeerAddress::Port(port) => (port, Some(port)),
+        PeerAddress::Unknown => {
+            let peer = peer.clone();
+            return Err(DialError::NoPort { peer });
+        }
+    };
+    let hosts = resolve(peer, asked, limit).await?;
+    if known.is_some() {
+        return Ok(hosts);
+    }
+    let mut failure = None;
+    for address in hosts {
+        match epmd::lookup(address, peer.name(), limit).await {
+            Ok(node) => return Ok(vec![SocketAddr::new(address.ip(), node.port)]),
+            Err(error) => {
+                let peer = peer.clone();
+                failure.get_or_insert(DialError::Epmd {
+                    peer,
+                    address,
+                    error,
+                });
+            }
+        }
+    }
+    Err(failure.unwrap_or_else(|| unresolvable(peer, "it has no address")))
+}
+
+async fn resolve(
+    peer: &NodeName,
+    port: u16,
+    limit: Duration,
+) -> Result<Vec<SocketAddr>, DialError> {
+    let host = peer.host().trim_matches(['[', ']']);
+    let mut addresses: Vec<SocketAddr> = match timeout(limit, lookup_host((host, port))).await {
+        Ok(Ok(addresses)) => addresses.collect(),
+        Ok(Err(error)) => return Err(unresolvable(peer, &error.to_string())),
+        Err(_) => return Err(unresolvable(peer, "the resolver did not answer in time")),
+    };
+    if addresses.is_empty() {
+        return Err(unresolvable(peer, "it has no address"));
+    }
+    // A BEAM listens on IPv4 unless it was told otherwise.
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    Ok(addresses)
+}
+
+async fn connect(
+    peer: &NodeName,
+    addresses: &[SocketAddr],
+    limit: Duration,
+) -> Result<(TcpStream, SocketAddr), DialError> {
+    let mut failure = None;
+    for address in addresses {
+        let (error, silent) = match timeout(limit, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok((stream, *address)),
+            Ok(Err(error)) => {
+                let silent = error.kind() == io::ErrorKind::TimedOut;
+                (error.to_string(), silent)
+            }
+            Err(_) => (format!("nobody answered within {limit:?}"), true),
+        };
+        failure.get_or_insert(DialError::Connect {
+            peer: peer.clone(),
+            address: *address,
+            error,
+            silent,
+        });
+    }
+    Err(failure.unwrap_or_else(|| unresolvable(peer, "it has no address")))
+}
+
+/// The initiator's side of a handshake: `first`, and all that comes of it, to its end. `dead` says whether a connection
+/// that the peer believes in is none; `None` when it is one.
+pub(super) async fn shake(
+    machine: &mut Initiator,
+    first: &[u8],
+    wire: &mut Wire,
+    dead: impl Fn() -> bool,
+) -> Result<Option<Connected>, HandshakeError> {
+    let limit = wire.limit();
+    let failed = |machine: &Initiator, error| match error {
+        WireError::Closed => machine.closed(),
+        WireError::Silent => HandshakeError::Silent {
+            stage: machine.stage(),
+            limit,
+        },
+        WireError::Garbage(bytes) => HandshakeError::garbage(&bytes),
+    };
+    let sent = wire.send(first).await;
+    sent.map_err(|error| failed(machine, error))?;
+    loop {
+        let message = wire.receive().await;
+        let message = message.map_err(|error| failed(machine, error))?;
+        match machine.receive(&message)? {
+            InitiateProgress::Wait => {}
+            InitiateProgress::Send(reply) => {
+                let sent = wire.send(&reply).await;
+                sent.map_err(|error| failed(machine, error))?;
+            }
+            InitiateProgress::Alive => {
+                let dead = dead();
+                let sent = wire.send(&machine.alive(dead)).await;
+                sent.map_err(|error| failed(machine, error))?;
+                if !dead {
+                    return Ok(None);
+                }
+            }
+            InitiateProgress::Done(connected) => return Ok(Some(connected)),
+        }
     }
 }
 

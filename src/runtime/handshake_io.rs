@@ -1,7 +1,7 @@
 //! Owns the socket of a handshake: carries the messages of [`crate::dist`]'s state machines, each stage with
 //! a time limit, and makes a connection of what comes out.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -91,6 +91,16 @@ impl Wire {
 
     fn first_bytes(&self) -> Vec<u8> {
         self.buffer.iter().take(16).copied().collect()
+    }
+
+    /// How long each message may take.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Where our end of the socket is.
+    pub(super) fn local_ip(&self) -> Option<IpAddr> {
+        Some(self.stream.local_addr().ok()?.ip().to_canonical())
     }
 
     /// Whether no byte came behind the last message.

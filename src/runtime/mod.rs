@@ -23,6 +23,7 @@ mod spawned;
 mod table;
 mod ticker;
 mod usage;
+mod visit;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -46,6 +47,7 @@ pub use process::{Destination, Exit, Process, ProcessHandle, SpawnOptions, Timer
 pub use send::SendError;
 pub use spawned::{Running, SpawnRequest, SpawnService};
 pub use usage::{ProcessInfo, Usage};
+pub use visit::VisitSettings;
 
 use crate::dist::Flags;
 use crate::term::{Atom, Pid, Reference};

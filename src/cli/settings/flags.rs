@@ -1,6 +1,7 @@
 //! The table's flags, as clap reads them.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -22,23 +23,44 @@ impl Flags {
     }
 }
 
+/// The flags of a command that knows these settings only.
+pub(crate) trait Subset {
+    const SETTINGS: &'static [&'static Setting];
+}
+
+/// What the command line says about some of the settings.
+pub(crate) struct Only<S> {
+    pub(crate) flags: Flags,
+    of: PhantomData<S>,
+}
+
+impl<S: Subset> clap::Args for Only<S> {
+    fn augment_args(command: Command) -> Command {
+        augmented(command, S::SETTINGS)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Only::<S>::augment_args(command)
+    }
+}
+
+impl<S: Subset> clap::FromArgMatches for Only<S> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Only<S>, clap::Error> {
+        Ok(Only {
+            flags: given(matches, S::SETTINGS),
+            of: PhantomData,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Only::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
 impl clap::Args for Flags {
     fn augment_args(command: Command) -> Command {
-        let file = |name, help| {
-            Arg::new(name)
-                .long(name)
-                .value_name("PATH")
-                .value_parser(value_parser!(PathBuf))
-                .help(help)
-        };
-        command
-            .arg(file("config", "Read settings from this TOML file [env: BEAMLINK_CONFIG]"))
-            .arg(file(
-                "env-file",
-                "Read environment variables that are not set from this file, as docker compose does, \
-                 `$` taken as it stands [env: BEAMLINK_ENV_FILE]",
-            ))
-            .args(table::ALL.iter().map(|setting| flag(setting)))
+        augmented(command, table::ALL)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -46,22 +68,47 @@ impl clap::Args for Flags {
     }
 }
 
+fn augmented(command: Command, settings: &'static [&'static Setting]) -> Command {
+    let file = |name, help| {
+        Arg::new(name)
+            .long(name)
+            .value_name("PATH")
+            .value_parser(value_parser!(PathBuf))
+            .help(help)
+    };
+    command
+        .arg(file(
+            "config",
+            "Read settings from this TOML file [env: BEAMLINK_CONFIG]",
+        ))
+        .arg(file(
+            "env-file",
+            "Read environment variables that are not set from this file, as docker compose does, \
+                 `$` taken as it stands [env: BEAMLINK_ENV_FILE]",
+        ))
+        .args(settings.iter().map(|setting| flag(setting)))
+}
+
 impl clap::FromArgMatches for Flags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Flags, clap::Error> {
-        let given = table::ALL.iter().filter_map(|setting| {
-            let texts = matches.get_many::<String>(setting.flag)?;
-            Some((setting.flag, texts.cloned().map(Zeroizing::new).collect()))
-        });
-        Ok(Flags {
-            given: given.collect(),
-            config: matches.get_one("config").cloned(),
-            env_file: matches.get_one("env-file").cloned(),
-        })
+        Ok(given(matches, table::ALL))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Flags::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+fn given(matches: &ArgMatches, settings: &[&'static Setting]) -> Flags {
+    let given = settings.iter().filter_map(|setting| {
+        let texts = matches.get_many::<String>(setting.flag)?;
+        Some((setting.flag, texts.cloned().map(Zeroizing::new).collect()))
+    });
+    Flags {
+        given: given.collect(),
+        config: matches.get_one("config").cloned(),
+        env_file: matches.get_one("env-file").cloned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The effective settings of `beamlink join`. Each comes from the first of: flag, `BEAMLINK_*`, the
+//! The effective settings of a command. Each comes from the first of: flag, `BEAMLINK_*`, the
 //! variables of an Elixir release and of OTP, those of ExESDB, `--config`, default. A variable that is not set
 //! in the environment is looked up in `--env-file`.
 
@@ -14,6 +14,7 @@ mod source;
 mod table;
 #[cfg(test)]
 mod tests;
+mod visit;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -29,6 +30,7 @@ pub(crate) use error::SettingsError;
 pub(crate) use flags::Flags;
 pub(crate) use report::Report;
 pub(crate) use source::Surroundings;
+pub(crate) use visit::{AskEpmd, AskFlags, ServeEpmd, ServeFlags, Visit, VisitFlags};
 
 /// Everything that `beamlink join` needs to know, checked.
 #[derive(Debug)]

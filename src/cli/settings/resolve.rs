@@ -347,11 +347,13 @@ pub(super) fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// Up to a year, so that it can be added to any point in time.
+/// Up to a year, so that it can be added to any point in time. A bare number is one of seconds.
 pub(super) fn seconds(text: &str) -> Option<f64> {
-    text.parse()
-        .ok()
-        .filter(|seconds| *seconds > 0.0 && *seconds <= 31_536_000.0)
+    const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let with_unit = |(unit, seconds)| text.strip_suffix(unit).map(|number| (number, seconds));
+    let (number, unit) = UNITS.into_iter().find_map(with_unit).unwrap_or((text, 1.0));
+    let number: f64 = number.trim_end().parse().ok()?;
+    Some(number * unit).filter(|seconds| *seconds > 0.0 && *seconds <= 31_536_000.0)
 }
 
 pub(super) fn epmd_mode(text: &str) -> Option<EpmdMode> {
@@ -365,7 +367,7 @@ pub(super) fn log_filter(text: &str) -> Option<String> {
         .map(|_| text.to_owned())
 }
 
-fn peer(text: &str) -> Result<Peer, Problem> {
+pub(super) fn peer(text: &str) -> Result<Peer, Problem> {
     let (node, port) = match text.split_once('=') {
         Some((node, digits)) => match port(digits) {
             Some(port) => (node, Some(port)),

@@ -17,6 +17,8 @@ use super::table::Setting;
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
+    /// It has no other source.
+    Argument(&'static str),
     Flag(&'static str),
     Env(&'static str),
     EnvFile {
@@ -40,7 +42,7 @@ impl Origin {
     /// Lower wins. Variables of one program rank alike, whichever environment they stand in.
     pub(super) fn rank(&self) -> u8 {
         match self {
-            Origin::Flag(_) => 0,
+            Origin::Argument(_) | Origin::Flag(_) => 0,
             Origin::Env(name) | Origin::EnvFile { name, .. } => match *name {
                 name if name.starts_with("BEAMLINK_") => 1,
                 name if name.starts_with("RELEASE_") || name.starts_with("ERL_") => 2,
@@ -55,6 +57,7 @@ impl Origin {
     /// The kind of source in one word, for programs.
     pub(super) fn kind(&self) -> &'static str {
         match self {
+            Origin::Argument(_) => "argument",
             Origin::Flag(_) => "flag",
             Origin::Env(_) => "env",
             Origin::EnvFile { .. } => "env-file",
@@ -68,6 +71,7 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Origin::Argument(name) => f.write_str(name),
             Origin::Flag(flag) => write!(f, "flag --{flag}"),
             Origin::Env(name) => write!(f, "env {name}"),
             Origin::EnvFile { path, line, name } => {

@@ -1,4 +1,4 @@
-//! Every setting of `beamlink join`, one row each: where it may be given and what it is without.
+//! Every setting, one row each: where it may be given and what it is without.
 
 /// How many values a setting takes, and what stands for a value in the help.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,8 @@ pub(super) enum Shape {
 }
 
 /// One row of the table.
-pub(super) struct Setting {
+#[derive(Clone, Copy)]
+pub(crate) struct Setting {
     /// Its place in `beamlink.toml`: `gossip.port` is `port` under `[gossip]`.
     pub(super) key: &'static str,
     /// The flag, without its dashes.
@@ -289,12 +290,12 @@ pub(super) const EXIT_WHEN: Setting = Setting {
 pub(super) const TIMEOUT: Setting = Setting {
     key: "timeout",
     flag: "timeout",
-    shape: Shape::Value("SECS"),
+    shape: Shape::Value("TIME"),
     env: &["BEAMLINK_TIMEOUT"],
     default: None,
-    expects: "a number of seconds above 0",
+    expects: "a time above 0 such as 5, 5s or 500ms",
     heading: RUN,
-    help: "Leave with status 16 after this time",
+    help: "Leave with status 16 after this time: 5s, 500ms",
 };
 
 pub(super) const JSON: Setting = Setting {
@@ -319,7 +320,36 @@ pub(super) const LOG: Setting = Setting {
     help: "What is logged on stderr",
 };
 
-/// Every row, in the order of the help and of `--print-config`.
+/// `--json` of a command that asks a peer something.
+pub(super) const ANSWER_JSON: Setting = Setting {
+    help: "One JSON object on stdout, {\"ok\":true,\"value\":…} or {\"ok\":false,\"error\":{\"kind\":…,\"message\":…}}",
+    ..JSON
+};
+
+/// `--log` of such a command, which says what goes wrong without a log.
+pub(super) const QUIET_LOG: Setting = Setting {
+    default: None,
+    help: "Also log on stderr, for example beamlink=debug",
+    ..LOG
+};
+
+/// The settings of a command that visits a peer.
+pub(super) const VISIT: &[&Setting] = &[
+    &COOKIE,
+    &COOKIE_FILE,
+    &EPMD_PORT,
+    &TIMEOUT,
+    &ANSWER_JSON,
+    &QUIET_LOG,
+];
+
+/// The settings of a command that asks an EPMD.
+pub(super) const ASK_EPMD: &[&Setting] = &[&EPMD_PORT, &TIMEOUT, &ANSWER_JSON];
+
+/// The settings of an EPMD.
+pub(super) const SERVE_EPMD: &[&Setting] = &[&EPMD_PORT, &LOG];
+
+/// Every row of `join`, in the order of the help and of `--print-config`.
 pub(super) const ALL: &[&Setting] = &[
     &NAME,
     &LONG,

@@ -95,6 +95,9 @@ impl Acceptor {
         match &self.state {
             State::Name | State::Deciding(_) => {
                 let named = reader.name()?;
+                if named.flags.contains(Flags::NAME_ME) {
+                    return Err(HandshakeError::Nameless);
+                }
                 let malformed = |_| HandshakeError::Malformed {
                     stage: Stage::Name,
                     offset: 15,
@@ -126,8 +129,12 @@ impl Acceptor {
                 if !digest_is_right(&self.local.cookie, self.challenge, &given) {
                     return Err(HandshakeError::CookieDiffers);
                 }
-                let connected =
-                    Connected::new(&self.local, hello.name.clone(), hello.creation, hello.flags);
+                let connected = Connected::new(
+                    self.local.flags,
+                    hello.name.clone(),
+                    hello.creation,
+                    hello.flags,
+                );
                 let ack = challenge_ack(digest(&self.local.cookie, challenge));
                 Ok(AcceptProgress::Done(ack, connected))
             }

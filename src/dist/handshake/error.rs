@@ -79,6 +79,12 @@ pub enum HandshakeError {
     /// It answered with a status that no release sends.
     #[error("unknown status {0:?}")]
     UnknownStatus(String),
+    /// It asked us for a name, which we give to nobody.
+    #[error("it has no name (NAME_ME), and we give none")]
+    Nameless,
+    /// We asked it for a name, and it gave none.
+    #[error("it gives no names to nodes without one (NAME_ME): it said {0:?}")]
+    NotNamed(String),
     /// A message is not what the protocol asks for.
     #[error("malformed at byte {offset} of {stage}")]
     Malformed {

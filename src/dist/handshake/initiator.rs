@@ -1,10 +1,10 @@
 //! The side that dials.
 
 use super::error::{HandshakeError, Stage};
-use super::message::{Reader, challenge_reply, send_name, send_status};
+use super::message::{Reader, Status, challenge_reply, send_name, send_status};
 use super::{Connected, Local, digest, digest_is_right};
-use crate::NodeName;
 use crate::dist::Flags;
+use crate::{Cookie, NodeName};
 
 /// What the initiator has to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,10 +22,21 @@ pub enum InitiateProgress {
 /// A handshake that we began.
 #[derive(Debug)]
 pub struct Initiator {
-    local: Local,
+    identity: Identity,
+    flags: Flags,
+    cookie: Cookie,
     peer: NodeName,
     challenge: u32,
     state: State,
+}
+
+/// Under which name we go.
+#[derive(Debug)]
+enum Identity {
+    /// This one, with its creation.
+    Named(NodeName, u32),
+    /// The one that the acceptor will give us, on this host.
+    Nameless(String),
 }
 
 #[derive(Debug)]
@@ -45,12 +56,44 @@ impl Initiator {
     pub fn new(local: Local, peer: NodeName, challenge: u32) -> (Initiator, Vec<u8>) {
         let first = send_name(local.name.as_str(), local.flags, local.creation);
         let initiator = Initiator {
-            local,
+            identity: Identity::Named(local.name, local.creation),
+            flags: local.flags,
+            cookie: local.cookie,
             peer,
             challenge,
             state: State::Status,
         };
         (initiator, first)
+    }
+
+    /// The same for a node without a name, which asks `peer` to give it one on `host` (NAME_ME, as `erl_call -R` and
+    /// `erl -sname undefined` do): it burns no atom there, because the peer gives the same names again and again.
+    pub fn nameless(
+        host: &str,
+        flags: Flags,
+        cookie: Cookie,
+        peer: NodeName,
+        challenge: u32,
+    ) -> (Initiator, Vec<u8>) {
+        let flags = flags | Flags::NAME_ME;
+        let first = send_name(host, flags, 0);
+        let initiator = Initiator {
+            identity: Identity::Nameless(host.to_owned()),
+            flags,
+            cookie,
+            peer,
+            challenge,
+            state: State::Status,
+        };
+        (initiator, first)
+    }
+
+    /// Our name and creation: those that the acceptor gave us, once it has.
+    pub fn name(&self) -> Option<(&NodeName, u32)> {
+        match &self.identity {
+            Identity::Named(name, creation) => Some((name, *creation)),
+            Identity::Nameless(_) => None,
+        }
     }
 
     /// What is waited for.
@@ -69,7 +112,7 @@ impl Initiator {
     pub fn receive(&mut self, message: &[u8]) -> Result<InitiateProgress, HandshakeError> {
         let mut reader = Reader::new(message, self.stage());
         match self.state {
-            State::Status | State::Asked => self.status(&reader.status()?),
+            State::Status | State::Asked => self.status(reader.initiator_status()?),
             State::Challenge => {
                 let named = reader.challenge()?;
                 if named.name != self.peer.as_str() {
@@ -85,7 +128,7 @@ impl Initiator {
                     creation: named.creation,
                     flags: named.flags,
                 };
-                let digest = digest(&self.local.cookie, named.challenge);
+                let digest = digest(&self.cookie, named.challenge);
                 Ok(InitiateProgress::Send(challenge_reply(
                     self.challenge,
                     digest,
@@ -93,17 +136,34 @@ impl Initiator {
             }
             State::Ack { creation, flags } => {
                 let given = reader.ack()?;
-                if !digest_is_right(&self.local.cookie, self.challenge, &given) {
+                if !digest_is_right(&self.cookie, self.challenge, &given) {
                     return Err(HandshakeError::CookieDiffers);
                 }
-                let connected = Connected::new(&self.local, self.peer.clone(), creation, flags);
+                let connected = Connected::new(self.flags, self.peer.clone(), creation, flags);
                 Ok(InitiateProgress::Done(connected))
             }
         }
     }
 
-    fn status(&mut self, status: &str) -> Result<InitiateProgress, HandshakeError> {
-        match status {
+    fn status(&mut self, status: Status) -> Result<InitiateProgress, HandshakeError> {
+        let status = match (status, &self.identity) {
+            (Status::Named { name, creation, at }, Identity::Nameless(host)) => {
+                let name = NodeName::new(&name).ok().filter(|name| name.host() == host);
+                let stage = Stage::Status;
+                let name = name.ok_or(HandshakeError::Malformed { stage, offset: at })?;
+                self.identity = Identity::Named(name, creation);
+                self.state = State::Challenge;
+                return Ok(InitiateProgress::Wait);
+            }
+            (Status::Named { name, .. }, Identity::Named(..)) => {
+                return Err(HandshakeError::UnknownStatus(format!("named:{name}")));
+            }
+            (Status::Word(word), Identity::Nameless(_)) if word != "not_allowed" => {
+                return Err(HandshakeError::NotNamed(word));
+            }
+            (Status::Word(word), _) => word,
+        };
+        match status.as_str() {
             "ok" | "ok_simultaneous" => {
                 self.state = State::Challenge;
                 Ok(InitiateProgress::Wait)
@@ -114,7 +174,7 @@ impl Initiator {
             }
             "nok" => Err(HandshakeError::Nok),
             "not_allowed" => Err(HandshakeError::NotAllowed),
-            other => Err(HandshakeError::UnknownStatus(other.to_owned())),
+            _ => Err(HandshakeError::UnknownStatus(status)),
         }
     }
 

@@ -12,6 +12,19 @@ pub(super) struct Named {
     pub(super) name: String,
 }
 
+/// What the acceptor says to a name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    /// `named:`: the initiator gets this name and creation. `at` is where the name stands.
+    Named {
+        name: String,
+        creation: u32,
+        at: usize,
+    },
+    /// Anything else.
+    Word(String),
+}
+
 pub(super) fn send_name(name: &str, flags: Flags, creation: u32) -> Vec<u8> {
     let mut message = vec![b'N'];
     message.extend(flags.0.to_be_bytes());
@@ -87,6 +100,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What an initiator is told.
+    pub(super) fn initiator_status(&mut self) -> Result<Status, HandshakeError> {
+        const NAMED: &[u8] = b"snamed:";
+        if !self.message.starts_with(NAMED) {
+            return self.status().map(Status::Word);
+        }
+        self.at = NAMED.len();
+        let at = self.at + 2;
+        let name = self.text()?;
+        let creation = u32::from_be_bytes(self.array()?);
+        Ok(Status::Named { name, creation, at })
+    }
+
     /// The text behind the tag `s`, as long as a status is.
     pub(super) fn status(&mut self) -> Result<String, HandshakeError> {
         const LONGEST: usize = 64;
@@ -112,17 +138,24 @@ impl<'a> Reader<'a> {
             false => 0,
         };
         let creation = u32::from_be_bytes(self.array()?);
-        let length = usize::from(u16::from_be_bytes(self.array()?));
         // What stands behind the name is for later versions.
-        let name = self.message.get(self.at..self.at + length);
-        let name = name.and_then(|name| std::str::from_utf8(name).ok());
-        let name = name.ok_or_else(|| self.malformed())?.to_owned();
+        let name = self.text()?;
         Ok(Named {
             flags,
             challenge,
             creation,
             name,
         })
+    }
+
+    /// A text behind its length.
+    fn text(&mut self) -> Result<String, HandshakeError> {
+        let length = usize::from(u16::from_be_bytes(self.array()?));
+        let text = self.message.get(self.at..self.at + length);
+        let text = text.and_then(|text| std::str::from_utf8(text).ok());
+        let text = text.ok_or_else(|| self.malformed())?.to_owned();
+        self.at += length;
+        Ok(text)
     }
 
     pub(super) fn reply(&mut self) -> Result<(u32, [u8; 16]), HandshakeError> {

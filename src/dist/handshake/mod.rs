@@ -46,11 +46,11 @@ pub struct Connected {
 }
 
 impl Connected {
-    fn new(local: &Local, peer: NodeName, creation: u32, flags: Flags) -> Connected {
+    fn new(own: Flags, peer: NodeName, creation: u32, flags: Flags) -> Connected {
         Connected {
             peer,
             creation,
-            flags: local.flags.expanded() & flags.expanded(),
+            flags: own.expanded() & flags.expanded(),
         }
     }
 

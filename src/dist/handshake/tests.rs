@@ -139,6 +139,86 @@ fn the_digest_is_that_of_otp() {
     assert_eq!(digest(&Cookie::new("monster"), u32::MAX), expected);
 }
 
+fn nameless(host: &str) -> Initiator {
+    let cookie = Cookie::new("c");
+    let peer = "b@x".parse().unwrap();
+    let (initiator, first) = Initiator::nameless(host, Flags::OFFERED_HIDDEN, cookie, peer, 1);
+    let mut reader = message::Reader::new(&first, Stage::Name);
+    let named = reader.name().unwrap();
+    assert_eq!((named.name.as_str(), named.creation), (host, 0));
+    assert!(named.flags.contains(Flags::NAME_ME) && !named.flags.contains(Flags::PUBLISHED));
+    initiator
+}
+
+fn named(name: &str, creation: u32) -> Vec<u8> {
+    let length = (name.len() as u16).to_be_bytes();
+    let creation = creation.to_be_bytes();
+    [b"snamed:", &length[..], name.as_bytes(), &creation].concat()
+}
+
+#[test]
+fn a_nameless_node_gets_name_and_creation_of_the_acceptor() {
+    let mut initiator = nameless("x");
+    assert_eq!(initiator.name(), None);
+    // What OTP 25 sent; a later version may append to it.
+    let status = [named("2QTCNR3V2PLTS@x", 1_795_440_000), vec![1]].concat();
+    assert_eq!(initiator.receive(&status), Ok(InitiateProgress::Wait));
+    let name: NodeName = "2QTCNR3V2PLTS@x".parse().unwrap();
+    assert_eq!(initiator.name(), Some((&name, 1_795_440_000)));
+    let challenge = message::send_challenge("b@x", Flags::OFFERED | Flags::NAME_ME, 1, 1);
+    let InitiateProgress::Send(_) = initiator.receive(&challenge).unwrap() else {
+        panic!("the reply to the challenge");
+    };
+    let ack = message::challenge_ack(digest(&Cookie::new("c"), 1));
+    let InitiateProgress::Done(connected) = initiator.receive(&ack).unwrap() else {
+        panic!("it is done");
+    };
+    assert!(connected.hidden());
+}
+
+#[test]
+fn a_name_on_another_host_or_none_is_no_name() {
+    let refused = |status: &[u8]| nameless("x").receive(status).unwrap_err();
+    for status in [named("a@y", 7), named("x", 7), named("@x", 7)] {
+        let malformed = HandshakeError::Malformed {
+            stage: Stage::Status,
+            offset: 9,
+        };
+        assert_eq!(refused(&status), malformed);
+    }
+    let whole = named("a@x", 7);
+    for end in 7..whole.len() {
+        let cut = refused(&whole[..end]);
+        assert!(
+            matches!(cut, HandshakeError::Malformed { .. }),
+            "{end}: {cut}"
+        );
+    }
+    for word in ["ok", "ok_simultaneous", "nok", "alive"] {
+        let error = HandshakeError::NotNamed(word.to_owned());
+        assert_eq!(refused(&message::send_status(word)), error);
+    }
+    assert_eq!(refused(b"snot_allowed"), HandshakeError::NotAllowed);
+}
+
+#[test]
+fn we_give_no_names() {
+    let mut acceptor = Acceptor::new(local("b@x", "c"), 1);
+    let first = message::send_name("x", Flags::OFFERED_HIDDEN | Flags::NAME_ME, 0);
+    let error = acceptor.receive(&first).unwrap_err();
+    assert_eq!(error, HandshakeError::Nameless);
+    assert_eq!(Acceptor::farewell(&error), None);
+}
+
+#[test]
+fn who_has_a_name_takes_no_other() {
+    let (mut initiator, _) = Initiator::new(local("a@x", "c"), "b@x".parse().unwrap(), 1);
+    let error = initiator.receive(&named("c@x", 7)).unwrap_err();
+    assert_eq!(error, HandshakeError::UnknownStatus("named:c@x".to_owned()));
+    let own: NodeName = "a@x".parse().unwrap();
+    assert_eq!(initiator.name(), Some((&own, 7)));
+}
+
 proptest! {
     #[test]
     fn they_agree_whatever_the_names_and_cookies(
@@ -159,6 +239,11 @@ proptest! {
         }
         let done = matches!(initiator.receive(&message), Ok(InitiateProgress::Done(_)));
         prop_assert!(!done);
+        let named = [b"snamed:", &message[..]].concat();
+        for status in [&message, &named] {
+            let done = matches!(nameless("x").receive(status), Ok(InitiateProgress::Done(_)));
+            prop_assert!(!done);
+        }
         let mut acceptor = Acceptor::new(local("a@x", "c"), 1);
         let done = matches!(acceptor.receive(&message), Ok(AcceptProgress::Done(..)));
         prop_assert!(!done);

@@ -1,0 +1,114 @@
+//! I/O: what a command found out, on stdout; what went wrong, on stderr. With `--json` all of it is one object on stdout.
+
+use std::io::{self, Write};
+
+use beamlink::term::Term;
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::{json, table};
+use crate::cli::exit::Exit;
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// As a term of Elixir
+    Elixir,
+    /// As a term of Erlang
+    Erlang,
+    /// As JSON
+    Json,
+    /// Lists of maps, of keyword lists and of tuples in columns
+    Table,
+}
+
+impl Format {
+    /// The text of `term`, without a line end behind it.
+    pub(crate) fn write(self, term: &Term) -> String {
+        match self {
+            Format::Elixir => term.to_elixir().to_string(),
+            Format::Erlang => term.to_erlang().to_string(),
+            Format::Json => json::json(term).to_string(),
+            Format::Table => match table::table(term) {
+                Some(table) => table.trim_end().to_owned(),
+                None => term.to_elixir().to_string(),
+            },
+        }
+    }
+}
+
+/// What a command found out.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// For people; empty for nothing.
+    text: String,
+    value: Value,
+    /// What the remote code printed, where it was kept.
+    output: Option<String>,
+}
+
+impl Answer {
+    pub(crate) fn new(text: impl Into<String>, value: Value) -> Answer {
+        Answer {
+            text: text.into(),
+            value,
+            output: None,
+        }
+    }
+
+    /// It was done, and there is nothing to tell.
+    pub(crate) fn done() -> Answer {
+        Answer::new("", Value::Null)
+    }
+
+    pub(crate) fn of(term: &Term, format: Format) -> Answer {
+        Answer::new(format.write(term), json::json(term))
+    }
+
+    pub(crate) fn with_text(mut self, text: String) -> Answer {
+        self.text = text;
+        self
+    }
+
+    pub(crate) fn with_output(mut self, output: Option<String>) -> Answer {
+        self.output = output;
+        self
+    }
+}
+
+/// Tells how a command ended, and returns its status.
+pub(crate) fn tell(result: Result<Answer, Failure>, as_json: bool) -> Exit {
+    match result {
+        Ok(answer) if as_json => {
+            let mut object = json!({"ok": true, "value": answer.value});
+            if let Some(output) = answer.output {
+                object["output"] = Value::String(output);
+            }
+            print(&object.to_string());
+            Exit::Done
+        }
+        Ok(answer) => {
+            print(&answer.text);
+            Exit::Done
+        }
+        Err(failure) => {
+            if as_json {
+                let error = json!({"kind": failure.exit.kind(), "message": failure.message});
+                print(&json!({"ok": false, "error": error}).to_string());
+            } else {
+                // Where stderr is closed, the status says it.
+                let _ = writeln!(io::stderr(), "beamlink: {}", failure.message);
+            }
+            failure.exit
+        }
+    }
+}
+
+fn print(text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    // A reader that has seen enough (`| head`) is no fault.
+    let _ = io::stdout().write_all(format!("{text}\n").as_bytes());
+}
