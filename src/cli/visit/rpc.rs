@@ -115,6 +115,9 @@ pub(super) async fn explained(visitor: &Visitor, error: RpcError) -> Failure {
         RpcError::Error { reason, stack } => ("error", reason, own_frames(stack)),
         RpcError::Throw(reason) => ("throw", reason, Term::nil()),
         RpcError::Exit(reason) => ("exit", reason, Term::nil()),
+        RpcError::Undefined { .. } => {
+            return Failure::remote(format!("{}: {error}", visitor.peer()));
+        }
         _ => return error.into(),
     };
     let (module, function) = (
@@ -124,9 +127,18 @@ pub(super) async fn explained(visitor: &Visitor, error: RpcError) -> Failure {
     let arguments = vec![Term::atom(kind), reason.clone(), stack];
     let words = visitor.rpc(&module, &function, arguments);
     match words.value::<String>().await {
-        Ok(words) => Failure::remote(format!("{} failed:\n{}", visitor.peer(), words.trim_end())),
-        Err(_) => error.into(),
+        Ok(words) => failed(visitor, &words),
+        Err(_) => failed(visitor, &error),
     }
+}
+
+pub(super) fn failed(visitor: &Visitor, words: &impl ToString) -> Failure {
+    let words = words.to_string();
+    Failure::remote(format!(
+        "it failed on {}:\n{}",
+        visitor.peer(),
+        words.trim_end()
+    ))
 }
 
 /// The stack down to what evaluated the code: the rest is the same each time.
