@@ -84,6 +84,7 @@ fn rpc_that_fails() {
             "Nobody.nothing()",
             &["function Nobody.nothing/0 is undefined"],
         );
+        fails("apple + 1", &["** (CompileError)", "undefined", "apple"]);
         fails("(1 +", &["** (TokenMissingError)"]);
         let told = json(ground, &["rpc", PEER, "--json", "1 / 0"]);
         assert_eq!(

@@ -57,6 +57,9 @@ impl Command for RpcArgs {
         let eval = eval.timeout(AS_LONG_AS_IT_TAKES).output(printed.print());
         match eval.run().await {
             Ok(evaluated) => {
+                for warning in &evaluated.warnings {
+                    eprintln!("beamlink: warning: {warning}");
+                }
                 let format = self.output.unwrap_or(Format::Elixir);
                 let answer = Answer::of(&evaluated.value, format).with_output(printed.kept());
                 Ok(match self.output {
@@ -145,10 +148,9 @@ pub(super) fn failed(visitor: &Visitor, words: &impl ToString) -> Failure {
 fn own_frames(stack: &Term) -> Term {
     let is_ours = |frame: &&Term| {
         let module = frame.as_tuple().and_then(|frame| frame.first()?.as_atom());
-        !matches!(
-            module,
-            Some("erl_eval" | "elixir" | "elixir_eval" | "erpc" | "Elixir.Code")
-        )
+        let module = module.unwrap_or_default();
+        !["erl_eval", "elixir", "erpc", "Elixir.Code"].contains(&module)
+            && !module.starts_with("elixir_")
     };
     let frames = stack.as_list().unwrap_or_default();
     Term::list(frames.iter().take_while(is_ours).cloned())
