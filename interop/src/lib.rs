@@ -13,6 +13,7 @@ mod link;
 mod net;
 mod otp;
 mod ports;
+mod program;
 mod skip;
 
 pub use beam::{AskError, BeamNode, BeamOptions};
@@ -23,4 +24,5 @@ pub use link::{BlackHole, Link};
 pub use net::{Bridge, Namespace};
 pub use otp::Otp;
 pub use ports::{tcp, udp};
+pub use program::Program;
 pub use skip::{Missing, skip};
