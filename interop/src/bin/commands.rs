@@ -11,11 +11,14 @@ const PEER: &str = "app@localhost";
 const ROUNDS: usize = 300;
 
 fn main() -> ExitCode {
-    let Some(binary) = std::env::args().nth(1) else {
-        eprintln!("commands: give the path of beamlink");
+    let mut binaries = std::env::args().skip(1);
+    let Some(binary) = binaries.next() else {
+        eprintln!(
+            "commands: give the path of beamlink, and of one that is linked statically if there is one"
+        );
         return ExitCode::from(2);
     };
-    match compare(&binary) {
+    match compare(&binary, binaries.next().as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(missing) => {
             eprintln!("commands: {missing}");
@@ -44,11 +47,11 @@ impl Contender {
     }
 }
 
-fn contenders(binary: &str) -> [Contender; 6] {
+fn contenders(binary: &str, static_binary: Option<&str>) -> Vec<Contender> {
     let erl_call: &[&str] = &["erl_call", "-sname", PEER, "-c", COOKIE];
     let elixir: &[&str] = &["elixir", "--sname", "asker@localhost", "--cookie", COOKIE];
     let ours = |shown, words| Contender::new(shown, &[&[binary], words], ROUNDS);
-    [
+    let mut contenders = vec![
         ours(
             "`beamlink apply NODE erlang node`",
             &["apply", PEER, "erlang", "node"],
@@ -70,13 +73,19 @@ fn contenders(binary: &str) -> [Contender; 6] {
             &[elixir, &["--rpc-eval", PEER, "node()"]],
             5,
         ),
-    ]
+    ];
+    if let Some(binary) = static_binary {
+        let shown = "`beamlink apply NODE erlang node`, linked statically";
+        let words: &[&str] = &["apply", PEER, "erlang", "node"];
+        contenders.insert(1, Contender::new(shown, &[&[binary], words], ROUNDS));
+    }
+    contenders
 }
 
-fn compare(binary: &str) -> Result<(), Missing> {
+fn compare(binary: &str, static_binary: Option<&str>) -> Result<(), Missing> {
     let epmd = Epmd::start(interop::tcp(), None)?;
     let _beam = BeamNode::start(BeamOptions::new(&Otp::host()?, PEER, COOKIE, epmd.port()))?;
-    let mut contenders = contenders(binary);
+    let mut contenders = contenders(binary, static_binary);
     for round in 0..ROUNDS {
         for contender in &mut contenders {
             if round < contender.rounds {
