@@ -55,9 +55,15 @@ fn run() -> Result<(), Missing> {
         pin(std::process::id(), 1);
         let [call, erpc, many, served] = &mut rows;
         call.ours.push(ours.calls());
-        call.beam.push(beam_calls(&mut caller, "GenServer.call({:echo, :server@localhost}, {:get, :key})"));
+        call.beam.push(beam_calls(
+            &mut caller,
+            "GenServer.call({:echo, :server@localhost}, {:get, :key})",
+        ));
         erpc.ours.push(ours.rpcs());
-        erpc.beam.push(beam_calls(&mut caller, ":erpc.call(:server@localhost, :erlang, :node, [])"));
+        erpc.beam.push(beam_calls(
+            &mut caller,
+            ":erpc.call(:server@localhost, :erlang, :node, [])",
+        ));
         if let Ok(ei) = &ei {
             let figures = ei.rpcs();
             call.ei.push(figures);
@@ -67,14 +73,22 @@ fn run() -> Result<(), Missing> {
         many.beam.push(beam_many(&mut caller));
         // Now it is we who answer, where the BEAM does.
         pin(std::process::id(), 0);
-        served.ours.push(beam_calls(&mut caller, "GenServer.call({:echo, :zz_maint_bench@localhost}, {:get, :key})"));
-        served.beam.push(beam_calls(&mut caller, "GenServer.call({:echo, :server@localhost}, {:get, :key})"));
+        served.ours.push(beam_calls(
+            &mut caller,
+            "GenServer.call({:echo, :zz_maint_bench@localhost}, {:get, :key})",
+        ));
+        served.beam.push(beam_calls(
+            &mut caller,
+            "GenServer.call({:echo, :server@localhost}, {:get, :key})",
+        ));
     }
     if let Err(missing) = &ei {
         eprintln!("SKIPPED ei_rpc: {missing}");
     }
     assert_eq!(server.value("1 + 1"), "2");
-    println!("| µs per call, p50 (least–greatest), p99 | beamlink | BEAM | ratio | ei_rpc | ratio |");
+    println!(
+        "| µs per call, p50 (least–greatest), p99 | beamlink | BEAM | ratio | ei_rpc | ratio |"
+    );
     println!("|---|---:|---:|---:|---:|---:|");
     rows.iter().for_each(Row::print);
     Ok(())
@@ -94,7 +108,12 @@ impl Row {
     fn print(&self) {
         let (ours, beam) = (median(&self.ours), median(&self.beam));
         let ratio = ours / beam;
-        print!("| {} | {} | {} | {ratio:.2} |", self.name, shown(&self.ours), shown(&self.beam));
+        print!(
+            "| {} | {} | {} | {ratio:.2} |",
+            self.name,
+            shown(&self.ours),
+            shown(&self.beam)
+        );
         match self.ei.is_empty() {
             true => println!(" | |"),
             false => println!(" {} | {:.2} |", shown(&self.ei), ours / median(&self.ei)),
@@ -110,7 +129,10 @@ fn median(figures: &[Figures]) -> f64 {
 
 fn shown(figures: &[Figures]) -> String {
     let all = figures.iter().map(|(p50, _)| *p50);
-    let (least, greatest) = (all.clone().fold(f64::MAX, f64::min), all.fold(0.0, f64::max));
+    let (least, greatest) = (
+        all.clone().fold(f64::MAX, f64::min),
+        all.fold(0.0, f64::max),
+    );
     let mut tails: Vec<f64> = figures.iter().map(|(_, p99)| *p99).collect();
     tails.sort_by(f64::total_cmp);
     let digits = usize::from(greatest < 1000.0);
@@ -142,7 +164,12 @@ impl GenServer for Echo {
     type Info = Term;
     type Continue = ();
 
-    async fn handle_call(&mut self, request: Term, _: From<Term>, _: &mut Context<'_, Self>) -> Answer<Term> {
+    async fn handle_call(
+        &mut self,
+        request: Term,
+        _: From<Term>,
+        _: &mut Context<'_, Self>,
+    ) -> Answer<Term> {
         Answer::Reply(request)
     }
 }
@@ -169,7 +196,10 @@ impl Ours {
     }
 
     /// As a user would: in a task of tokio's.
-    fn timed<F: Future<Output = ()> + Send>(&self, call: impl Fn(Node2) -> F + Send + Sync + 'static) -> Figures
+    fn timed<F: Future<Output = ()> + Send>(
+        &self,
+        call: impl Fn(Node2) -> F + Send + Sync + 'static,
+    ) -> Figures
     where
         F: 'static,
     {
@@ -243,7 +273,9 @@ fn beam_calls(caller: &mut BeamNode, call: &str) -> Figures {
          def run(n, taken) do start = System.monotonic_time(:nanosecond); {call}; \
          run(n - 1, [System.monotonic_time(:nanosecond) - start | taken]) end end"
     );
-    caller.value(&format!("Code.compiler_options(ignore_module_conflict: true); {code}; :ok"));
+    caller.value(&format!(
+        "Code.compiler_options(ignore_module_conflict: true); {code}; :ok"
+    ));
     let answer = caller.value(&format!(
         "sorted = Bench.run({CALLS}, []); {{Enum.at(sorted, {}), Enum.at(sorted, {})}}",
         CALLS / 2,
@@ -264,8 +296,13 @@ fn beam_many(caller: &mut BeamNode) -> Figures {
          def one(n) do GenServer.call({{:echo, :server@localhost}}, {{:get, :key}}); one(n - 1) end; \
          def all do 1..{CALLERS} |> Enum.map(fn _ -> Task.async(fn -> one({each}) end) end) |> Enum.each(&Task.await(&1, :infinity)) end end"
     );
-    caller.value(&format!("Code.compiler_options(ignore_module_conflict: true); {code}; :ok"));
-    let micros: f64 = caller.value("elem(:timer.tc(&Many.all/0), 0)").parse().unwrap();
+    caller.value(&format!(
+        "Code.compiler_options(ignore_module_conflict: true); {code}; :ok"
+    ));
+    let micros: f64 = caller
+        .value("elem(:timer.tc(&Many.all/0), 0)")
+        .parse()
+        .unwrap();
     ((each * CALLERS) as f64 / (micros / 1e6), 0.0)
 }
 
@@ -321,7 +358,11 @@ impl Ei {
         let source = folder.path().join("bench.c");
         fs::write(&source, EI_PROGRAM).map_err(|error| missing(&error.to_string()))?;
         let mut compiler = Command::new("cc");
-        compiler.arg("-O2").arg(&source).arg("-o").arg(folder.path().join("bench"));
+        compiler
+            .arg("-O2")
+            .arg(&source)
+            .arg("-o")
+            .arg(folder.path().join("bench"));
         compiler.arg("-I").arg(interface.join("include"));
         compiler.arg(interface.join("lib/libei.a")).arg("-lpthread");
         match compiler.status() {
@@ -332,14 +373,18 @@ impl Ei {
 
     fn rpcs(&self) -> Figures {
         let mut command = Command::new("taskset");
-        command.args(["-c", "1"]).arg(self.folder.path().join("bench"));
+        command
+            .args(["-c", "1"])
+            .arg(self.folder.path().join("bench"));
         command.args([&CALLS.to_string(), COOKIE]);
         command.env("ERL_EPMD_PORT", self.epmd.to_string());
         command.stdout(std::process::Stdio::piped());
         let child: Child = command.spawn().unwrap();
         let said = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
-        let mut numbers = said.split_whitespace().map(|number| number.parse().unwrap());
+        let mut numbers = said
+            .split_whitespace()
+            .map(|number| number.parse().unwrap());
         (numbers.next().unwrap(), numbers.next().unwrap())
     }
 }
