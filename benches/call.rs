@@ -196,14 +196,11 @@ impl Ours {
     }
 
     /// As a user would: in a task of tokio's.
-    fn timed<F: Future<Output = ()> + Send>(
-        &self,
-        call: impl Fn(Node2) -> F + Send + Sync + 'static,
-    ) -> Figures
+    fn timed<F>(&self, call: impl Fn(Ends) -> F + Send + Sync + 'static) -> Figures
     where
-        F: 'static,
+        F: Future<Output = ()> + Send + 'static,
     {
-        let node = Node2(self.node.runtime().clone(), self.peer.clone());
+        let node = Ends(self.node.runtime().clone(), self.peer.clone());
         let task = self.tokio.spawn(async move {
             let mut micros = Vec::with_capacity(CALLS);
             for _ in 0..CALLS {
@@ -226,7 +223,7 @@ impl Ours {
 
     /// Calls a second of many callers at once.
     fn many(&self) -> Figures {
-        let node = Node2(self.node.runtime().clone(), self.peer.clone());
+        let node = Ends(self.node.runtime().clone(), self.peer.clone());
         let each = CALLS * 4 / CALLERS;
         let start = Instant::now();
         self.tokio.block_on(async {
@@ -245,11 +242,11 @@ impl Ours {
     }
 }
 
-/// What a task needs for its calls.
+/// Both ends of a call: who calls, and the node that is called.
 #[derive(Clone)]
-struct Node2(beamlink::runtime::Runtime, NodeName);
+struct Ends(beamlink::runtime::Runtime, NodeName);
 
-impl Node2 {
+impl Ends {
     async fn call(&self) {
         use beamlink::otp::gen_server::call;
         let request = Term::tuple([Term::atom("get"), Term::atom("key")]);
