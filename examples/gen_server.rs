@@ -128,7 +128,8 @@ impl Store {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let node = shared::start().await?;
+    let node = shared::builder()?.start().await?;
+    println!("{} is up", node.name());
     let name = Atom::from_static("store");
     let options = ServerOptions {
         name: Some(name.clone()),

@@ -108,7 +108,8 @@ async fn snapshot(process: Process, (): ()) -> Result<Term, Raised> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let node = shared::start().await?;
+    let node = shared::builder()?.start().await?;
+    println!("{} is up", node.name());
     let metrics = node.start_server(Metrics::default()).name("metrics");
     let metrics = metrics.start().await?;
     node.export_async("Elixir.Metrics", "snapshot", snapshot);

@@ -70,7 +70,8 @@ async fn print(node: &Node) {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seconds = std::env::var("PROBE_SECONDS").map_or(Ok(5), |text| text.parse())?;
-    let node = shared::start().await?;
+    let node = shared::builder()?.start().await?;
+    println!("{} is up", node.name());
     let mut events = node.events();
     let mut clock = tokio::time::interval(Duration::from_secs(seconds));
     loop {

@@ -46,7 +46,8 @@ async fn resolve(_: Process, (host, port): (String, u16)) -> Result<Vec<String>,
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let node = shared::start().await?;
+    let node = shared::builder()?.start().await?;
+    println!("{} is up", node.name());
     node.export(TEXT, "words", words);
     node.export(TEXT, "ratio", ratio);
     node.export_async(TEXT, "resolve", resolve);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use interop::{BeamNode, BeamOptions, Epmd, Missing, Otp, Program};
+use interop::{BeamNode, BeamOptions, Bridge, Epmd, Missing, Otp, Program};
 
 /// Ten times and more what anything here takes.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -25,7 +25,7 @@ impl Ground {
         let beam = BeamNode::start(BeamOptions::new(&Otp::host()?, APP, COOKIE, epmd.port()))?;
         let port = epmd.port().to_string();
         let env = [&[("RELEASE_COOKIE", COOKIE), ("ERL_EPMD_PORT", &port)], env].concat();
-        let example = Program::start(&built(example), &[&[RUST], args].concat(), &env);
+        let example = Program::start(&built(example), None, &[&[RUST], args].concat(), &env);
         example.wait_line(LIMIT, |line| line == format!("{RUST} is up"));
         Ok(Ground {
             beam,
@@ -217,4 +217,31 @@ fn probe_shows_the_nodes_as_they_come_and_go() {
             .example
             .wait_line(LIMIT, |line| line.starts_with("nodedown app@localhost"));
     });
+}
+
+/// On a host of its own: its gossip is heard by whoever is on the same network.
+#[test]
+fn join_is_found_by_gossip() {
+    let joined = Bridge::new(&["node0"]).and_then(|(_bridge, hosts)| {
+        let host = &hosts[0];
+        let epmd = Epmd::start(4369, Some(host))?;
+        let options = BeamOptions::new(&Otp::host()?, "app@node0", COOKIE, epmd.port());
+        let mut beam = BeamNode::start(options.on(host).env("FIXTURE_GOSSIP", "on"))?;
+        let env = [("RELEASE_COOKIE", COOKIE)];
+        let join = Program::start(
+            &built("join"),
+            Some(host),
+            &["zz_maint_example@node0"],
+            &env,
+        );
+        beam.wait_until("Node.list()", "[:zz_maint_example@node0]", LIMIT);
+        join.wait_line(LIMIT, |line| {
+            line.starts_with("nodeup app@node0; connected: [")
+        });
+        assert_eq!(beam.log(), "[]");
+        Ok(())
+    });
+    if let Err(missing) = joined {
+        interop::skip("join_is_found_by_gossip", &missing);
+    }
 }

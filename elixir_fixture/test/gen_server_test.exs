@@ -17,6 +17,11 @@ defmodule GenServerTest do
     fn -> receive(do: ({:DOWN, ^ref, :process, _, reason} -> reason), after: (10_000 -> :hang)) end
   end
 
+  defp median(run) do
+    times = for _ <- 1..51, do: elem(:timer.tc(run), 0)
+    Enum.at(Enum.sort(times), 25)
+  end
+
   test "call and cast, by name and by pid", %{counter: counter, pid: pid} do
     assert GenServer.call(counter, :get) == 0
     assert GenServer.call(pid, {:add, 40}) == 40
@@ -136,6 +141,13 @@ defmodule GenServerTest do
 
       assert is_list(dictionary) and is_pid(parent) and debug == []
       assert Enum.any?(misc, &match?({:data, [{~c"State", %{count: 0}}]}, &1))
+    end
+
+    # Of the citizenship battery, whose guest has no such server (tests/beam/citizen.rs).
+    test "get_status takes no longer than of a server here, within 5 ms", %{counter: counter} do
+      own = median(fn -> :sys.get_status(:logger) end)
+      # A machine that is busy for a moment is looked at again.
+      until(fn -> median(fn -> :sys.get_status(counter) end) <= own + 5_000 end, 10)
     end
 
     test "suspend and resume", %{counter: counter} do

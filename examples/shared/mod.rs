@@ -2,11 +2,12 @@
 
 use std::error::Error;
 
+use beamlink::node::NodeBuilder;
 use beamlink::{Cookie, Node};
 
-/// Starts the node of `EXAMPLE NAME@HOST [PEER@HOST…]`. The cookie is read from `RELEASE_COOKIE`, as an Elixir release does:
-/// other users of the machine would see it among the arguments. `ERL_EPMD_PORT` is what it is to a BEAM.
-pub(crate) async fn start() -> Result<Node, Box<dyn Error>> {
+/// Describes the node of `EXAMPLE NAME@HOST [PEER@HOST…]`. The cookie is read from `RELEASE_COOKIE`, as an Elixir release
+/// does: other users of the machine would see it among the arguments. `ERL_EPMD_PORT` is what it is to a BEAM.
+pub(crate) fn builder() -> Result<NodeBuilder, Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().ok_or("give a node name, and peers")?;
     let cookie = std::env::var("RELEASE_COOKIE")
@@ -18,7 +19,5 @@ pub(crate) async fn start() -> Result<Node, Box<dyn Error>> {
     for peer in arguments {
         builder = builder.peer(peer.parse()?);
     }
-    let node = builder.start().await?;
-    println!("{} is up", node.name());
-    Ok(node)
+    Ok(builder)
 }

@@ -1,10 +1,11 @@
 //! Any other program that a test starts: an example.
 
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::child::Running;
+use crate::net::{Namespace, within};
 
 /// A running program; it ends when it is dropped.
 #[derive(Debug)]
@@ -13,13 +14,18 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it with these arguments, and this environment besides ours.
+    /// Starts it on `host` if there is one, with these arguments, and this environment besides ours.
     ///
     /// # Panics
     /// When there is no such program.
     #[track_caller]
-    pub fn start(program: &Path, args: &[&str], env: &[(&str, &str)]) -> Program {
-        let mut command = Command::new(program);
+    pub fn start(
+        program: &Path,
+        host: Option<&Namespace>,
+        args: &[&str],
+        env: &[(&str, &str)],
+    ) -> Program {
+        let mut command = within(host, &program.to_string_lossy());
         command.args(args);
         let env: Vec<(String, String)> = env
             .iter()
