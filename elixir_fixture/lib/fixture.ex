@@ -36,6 +36,8 @@ defmodule Fixture do
       Fixture.Counter,
       Fixture.Slow,
       Fixture.Crasher,
+      Fixture.Ledger,
+      Fixture.Keeper,
       %{id: :pg, start: {:pg, :start_link, [:fixture_scope]}}
     ]
   end

@@ -1,5 +1,7 @@
 //! Calls both ways between a node of ours, in this process, and a real BEAM of each release.
 
 mod ground;
+mod large;
+mod load;
 mod processes;
 mod worker;
