@@ -38,6 +38,7 @@ defmodule Fixture do
       Fixture.Crasher,
       Fixture.Ledger,
       Fixture.Keeper,
+      Fixture.Later,
       %{id: :pg, start: {:pg, :start_link, [:fixture_scope]}}
     ]
   end

@@ -21,7 +21,8 @@ pub(crate) struct Ground {
     /// `None` once it goes: it is stopped inside tokio.
     node: Option<Node>,
     pub(crate) tokio: Runtime,
-    _epmd: Epmd,
+    otp: Otp,
+    epmd: Epmd,
 }
 
 impl Ground {
@@ -45,10 +46,17 @@ impl Ground {
             beam,
             node: Some(node),
             tokio,
-            _epmd: epmd,
+            otp: otp.clone(),
+            epmd,
         };
         ground.connect();
         Ok(ground)
+    }
+
+    /// Another BEAM on the same host.
+    pub(crate) fn another(&self, name: &str, cookie: &str) -> BeamNode {
+        let options = BeamOptions::new(&self.otp, name, cookie, self.epmd.port());
+        BeamNode::start(options).unwrap()
     }
 
     /// Connects the two, once an earlier connection is gone: we are the one who dials.

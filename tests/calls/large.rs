@@ -14,7 +14,7 @@ use crate::ground::{Ground, LIMIT, alone_with_each, peer};
 
 const MIB: usize = 1024 * 1024;
 /// Sizes, and how many of each: enough small calls go on meanwhile.
-const MESSAGES: [(usize, usize); 3] = [(MIB, 200), (16 * MIB, 16), (256 * MIB, 2)];
+const MESSAGES: [(usize, usize); 1] = [(256 * MIB, 4)];
 /// The p99 of the small calls may grow this much.
 const FACTOR: u32 = 20;
 /// Others use this machine, too; what they add is not there three times in a row.
@@ -73,6 +73,18 @@ fn hardly_felt<C: FnOnce(&mut Ground)>(
         let check = work(ground);
         let took = begin.elapsed();
         let busy = calls.stop();
+        {
+            let mut last = Duration::ZERO;
+            for (at, t) in busy.iter().enumerate() {
+                if *t > Duration::from_millis(8) && last < *t {
+                    if std::env::var_os("SHOW").is_some() {
+                        eprint!("[{at}: {t:.0?}] ")
+                    };
+                }
+                last = *t;
+            }
+            eprintln!();
+        }
         let count = busy.len();
         let busy = p99(busy);
         check(ground);
@@ -172,7 +184,8 @@ fn keep(ground: &Ground) -> Kept {
             let Ok(Term::Tuple(parts)) = body.term() else {
                 panic!("a tuple");
             };
-            let Ok([Term::Pid(from), Term::Binary(binary)]) = <[Term; 2]>::try_from(parts.into_vec())
+            let Ok([Term::Pid(from), Term::Binary(binary)]) =
+                <[Term; 2]>::try_from(parts.into_vec())
             else {
                 panic!("a pid and a binary");
             };

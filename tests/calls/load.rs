@@ -146,5 +146,8 @@ async fn send_from(process: &Process, sender: i64) -> Result<(), String> {
 fn tell(way: &str, begin: Instant) {
     let took = begin.elapsed();
     let rate = (SENDERS * CALLS) as f64 / took.as_secs_f64();
-    eprintln!("{way}: {} calls in {took:.1?}, {rate:.0} a second", SENDERS * CALLS);
+    eprintln!(
+        "{way}: {} calls in {took:.1?}, {rate:.0} a second",
+        SENDERS * CALLS
+    );
 }

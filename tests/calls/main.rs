@@ -4,4 +4,5 @@ mod ground;
 mod large;
 mod load;
 mod processes;
+mod strangers;
 mod worker;
