@@ -1,5 +1,6 @@
 //! Calls both ways between a node of ours, in this process, and a real BEAM of each release.
 
+mod faults;
 mod ground;
 mod large;
 mod load;
