@@ -4,6 +4,7 @@ mod faults;
 mod ground;
 mod large;
 mod load;
+mod nodedown;
 mod processes;
 mod strangers;
 mod worker;
