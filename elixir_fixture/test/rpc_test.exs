@@ -45,7 +45,7 @@ defmodule RpcTest do
       assert node == rust()
     end
 
-    test "parallel_eval, pmap and eval_everywhere" do
+    test "eval_everywhere" do
       assert :rpc.eval_everywhere([rust()], Suite, :tell, [self(), :everywhere]) == :abcast
       assert_receive :everywhere, 10_000
     end
