@@ -11,7 +11,7 @@ use beamlink::runtime::{Destination, Item, Process, Received, Runtime};
 use beamlink::term::{Term, Typed};
 use peak_alloc::PeakAlloc;
 
-use crate::ground::{COOKIE, Ground, LIMIT, alone_with_each, peer};
+use crate::ground::{COOKIE, Ground, LIMIT, PEER, alone_with_each, peer};
 
 /// Counts what is allocated: what the system shows may be kept by the allocator for next time.
 #[global_allocator]
@@ -41,13 +41,18 @@ fn large_messages_hardly_slow_small_calls() {
         for ((size, times), among_beams) in MESSAGES.into_iter().zip(among_beams) {
             let mib = size / MIB;
             let binary = Term::Binary(made(size).into());
-            hardly_felt(ground, &format!("{mib} MiB out"), among_beams, |ground| {
-                send(ground, &binary, times);
-            });
+            hardly_felt(
+                ground,
+                &format!("{mib} MiB out"),
+                among_beams[0],
+                |ground| {
+                    send(ground, &binary, times);
+                },
+            );
             let checked = format!("{{{times}, true}}");
             ground.expect("Fixture.Keeper.check()", &checked);
             ground.expect(&format!("Fixture.Keeper.make({size})"), ":ok");
-            hardly_felt(ground, &format!("{mib} MiB in"), Duration::ZERO, |ground| {
+            hardly_felt(ground, &format!("{mib} MiB in"), among_beams[1], |ground| {
                 let send = format!("Fixture.Keeper.send_to({{:keeper, rust}}, {times})");
                 ground.expect(&send, ":ok");
             });
@@ -67,7 +72,8 @@ fn large_messages_hardly_slow_small_calls() {
 
 /// Small calls go on while `work` runs. Their p99 stays below [`FACTOR`] times what it is while nothing else goes on, or
 /// [`OF_BEAMS`] times what two BEAMs have between them: when a message is complete, a BEAM copies it in one go, and others
-/// wait. With 256 MiB that is longer than any factor of an idle call.
+/// wait; and while it sends one, whoever answers us waits for room. With 256 MiB that is longer than any factor of an idle
+/// call.
 fn hardly_felt(ground: &mut Ground, what: &str, among_beams: Duration, work: impl Fn(&mut Ground)) {
     for attempt in 1..=ATTEMPTS {
         let calls = SmallCalls::start(ground);
@@ -88,19 +94,24 @@ fn hardly_felt(ground: &mut Ground, what: &str, among_beams: Duration, work: imp
     }
 }
 
-/// The p99 of small calls from one BEAM to another while the same messages go the same way.
-fn between_beams(ground: &mut Ground, size: usize, times: usize) -> Duration {
+/// The p99 of small calls from one BEAM to another while the same messages go the same way as the calls, and while they
+/// come the other way.
+fn between_beams(ground: &mut Ground, size: usize, times: usize) -> [Duration; 2] {
     let mut other = ground.another("other@localhost", COOKIE);
-    let measured = format!(
-        "Fixture.Keeper.make({size}); true = Node.connect(:other@localhost); \
-         send = fn -> Fixture.Keeper.send_to({{:keeper, :other@localhost}}, {times}) end; \
-         Fixture.Load.p99_during({{:echo, :other@localhost}}, send)"
+    ground.expect(
+        &format!("Fixture.Keeper.make({size}); Node.connect(:other@localhost)"),
+        "true",
     );
-    let p99 = ground.ask(&measured).parse().unwrap();
-    let checked = format!("{{{times}, true}}");
+    let out = ground.ask(&format!(
+        "Fixture.Load.p99_during({{:echo, :other@localhost}}, fn -> Fixture.Keeper.send_to({{:keeper, :other@localhost}}, {times}) end)"
+    ));
+    let back = other.value(&format!(
+        "Fixture.Load.p99_during({{:echo, :{PEER}}}, fn -> :erpc.call(:{PEER}, Fixture.Keeper, :send_to, [{{:keeper, node()}}, {times}], :infinity) end)"
+    ));
+    let checked = format!("{{{}, true}}", 2 * times);
     assert_eq!(other.value("Fixture.Keeper.check()"), checked);
     other.stop();
-    Duration::from_micros(p99)
+    [out, back].map(|micros| Duration::from_micros(micros.parse().unwrap()))
 }
 
 fn p99(mut times: Vec<Duration>) -> Duration {
