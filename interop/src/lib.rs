@@ -13,6 +13,8 @@ mod link;
 mod net;
 mod otp;
 mod ports;
+mod scenario;
+mod scenarios;
 mod skip;
 
 pub use beam::{AskError, BeamNode, BeamOptions};
@@ -23,4 +25,6 @@ pub use link::{BlackHole, Link};
 pub use net::{Bridge, Namespace};
 pub use otp::Otp;
 pub use ports::{tcp, udp};
+pub use scenario::{Outcome, Scenario, Step, Who};
+pub use scenarios::scenarios;
 pub use skip::{Missing, skip};
