@@ -11,10 +11,11 @@ mod signals;
 mod term;
 mod visit;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use epmd::EpmdArgs;
 use exit::Exit;
@@ -25,11 +26,13 @@ use term::TermArgs;
 use visit::{ApplyArgs, CallArgs, CastArgs, NodesArgs, PingArgs, RpcArgs, SendArgs};
 
 /// Joins running BEAM clusters as a full, visible and harmless member, and asks their nodes.
-///
-/// Exit status: 0 done; 1 not started; 2 usage; 10 host not resolved; 11 no EPMD; 12 name unknown to EPMD; 13 refused;
-/// 14 cookie mismatch; 15 flags rejected; 16 timeout; 17 the remote code failed.
 #[derive(Parser)]
-#[command(name = "beamlink", version)]
+#[command(
+    name = "beamlink",
+    version,
+    after_help = "Exit status: 0 done, 1 not started, 2 usage, 10 host not resolved, 11 no EPMD, 12 name unknown to EPMD, \
+        13 refused, 14 cookie mismatch, 15 flags rejected, 16 timeout, 17 the remote code failed"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -69,7 +72,7 @@ struct JoinArgs {
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
-    let exit = match Cli::parse().command {
+    let exit = match command() {
         Command::Join(args) => join(&args),
         Command::Ping(args) => visit::run(args),
         Command::Rpc(args) => visit::run(args),
@@ -85,6 +88,32 @@ pub(crate) fn run() -> ExitCode {
         Command::Man(args) => pages::man(&args),
     };
     exit.into()
+}
+
+/// The command with its arguments; help and errors end the process.
+fn command() -> Command {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match words.first().and_then(|name| name.to_str()) {
+        Some("ping") => Command::Ping(alone(words)),
+        Some("rpc") => Command::Rpc(alone(words)),
+        Some("apply") => Command::Apply(alone(words)),
+        Some("call") => Command::Call(alone(words)),
+        Some("cast") => Command::Cast(alone(words)),
+        Some("send") => Command::Send(alone(words)),
+        Some("nodes") => Command::Nodes(alone(words)),
+        _ => Cli::parse().command,
+    }
+}
+
+/// The arguments of one command, without a look at those of all others: that takes as long as a peer's answer.
+fn alone<A: Args>(words: Vec<OsString>) -> A {
+    let name = words
+        .first()
+        .map(|name| name.to_string_lossy().into_owned());
+    let command =
+        clap::Command::new("beamlink").bin_name(format!("beamlink {}", name.unwrap_or_default()));
+    let matches = A::augment_args(command).get_matches_from(words);
+    A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 fn join(args: &JoinArgs) -> Exit {

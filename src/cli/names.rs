@@ -23,7 +23,7 @@ pub(crate) fn run(args: &NamesArgs) -> Exit {
         Ok(settings) => settings,
         Err(error) => return tell(Err(Failure::usage(error)), false),
     };
-    tell(in_tokio(names(&args.host, &settings)), settings.json)
+    in_tokio(settings.json, names(&args.host, &settings))
 }
 
 async fn names(host: &str, settings: &AskEpmd) -> Result<Answer, Failure> {

@@ -42,7 +42,8 @@ pub(crate) fn man(args: &ManArgs) -> Exit {
             }
         },
     };
-    match Man::new(command).render(&mut page) {
+    let source = concat!("beamlink ", env!("CARGO_PKG_VERSION"));
+    match Man::new(command).source(source).render(&mut page) {
         Ok(()) => print(&page),
         Err(error) => tell(Err(Failure::new(Exit::NotStarted, error)), false),
     }

@@ -6,12 +6,27 @@ use std::time::Duration;
 use super::erpc::{Print, Request, Rpc, RpcError};
 use crate::NodeName;
 use crate::runtime::Runtime;
-use crate::term::{Atom, Term};
+use crate::term::{Atom, Term, from_term};
 
 /// Evaluates `source`, and shows the value as the peer's own `inspect/2` does: only there are its structs, pids and
-/// funs known. The function around it keeps its variables out of the answer.
-const ELIXIR: &str = "(fn -> {value, _} = Code.eval_string(source, [], file: \"rpc\"); \
-    {value, inspect(value, pretty: true, limit: :infinity, printable_limit: :infinity)} end).()";
+/// funs known. The function around it keeps its variables out of the answer. From Elixir 1.15 on, what the compiler has to
+/// say goes to the peer's stderr, and its exception names no fault, unless it is asked to hand it over.
+const ELIXIR: &str = "(fn -> \
+    run = fn -> \
+      try do {:ok, elem(Code.eval_string(source, [], file: \"rpc\"), 0)} \
+      catch kind, reason -> {kind, reason, __STACKTRACE__} end \
+    end; \
+    {result, said} = \
+      if function_exported?(Code, :with_diagnostics, 2), \
+        do: apply(Code, :with_diagnostics, [[log: false], run]), else: {run.(), []}; \
+    told = fn wanted -> for %{severity: ^wanted, message: message} <- said, do: message end; \
+    case result do \
+      {:ok, value} -> {value, inspect(value, pretty: true, limit: :infinity, printable_limit: :infinity), told.(:warning)}; \
+      {:error, %CompileError{} = reason, stack} when said != [] -> \
+        :erlang.raise(:error, %{reason | description: Enum.join(told.(:error), \"\\n\")}, stack); \
+      {kind, reason, stack} -> :erlang.raise(kind, reason, stack) \
+    end \
+  end).()";
 
 /// A value, and how the peer shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +35,8 @@ pub struct Evaluated {
     pub value: Term,
     /// As `inspect/2` of Elixir, or `~tp` of Erlang, shows it.
     pub shown: String,
+    /// What the compiler warns of (Elixir 1.15 or later; before that it goes to the peer's stderr).
+    pub warnings: Vec<String>,
 }
 
 /// Why code gave no value.
@@ -112,9 +129,10 @@ impl<'a> Eval<'a> {
             .as_tuple()
             .and_then(|answer| answer.first()?.as_tuple());
         match parts {
-            Some([value, Term::Binary(shown)]) => Ok(Evaluated {
+            Some([value, Term::Binary(shown), warnings]) => Ok(Evaluated {
                 value: value.clone(),
                 shown: String::from_utf8_lossy(shown).into_owned(),
+                warnings: from_term(warnings).unwrap_or_default(),
             }),
             _ => Err(RpcError::Signal(answer).into()),
         }
@@ -152,6 +170,7 @@ impl<'a> Eval<'a> {
         Ok(Evaluated {
             value: value.clone(),
             shown: super::chardata::unicode(&shown).unwrap_or_default(),
+            warnings: Vec::new(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Owns the socket of a dial: from a node's name to a connection.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
@@ -231,6 +231,14 @@ async fn resolve(
     limit: Duration,
 ) -> Result<Vec<SocketAddr>, DialError> {
     let host = peer.host().trim_matches(['[', ']']);
+    if host == "localhost" {
+        // It is special to every resolver (RFC 6761, 6.3), and asking one takes a thread.
+        let loopback = [
+            IpAddr::from(Ipv4Addr::LOCALHOST),
+            Ipv6Addr::LOCALHOST.into(),
+        ];
+        return Ok(loopback.map(|ip| SocketAddr::new(ip, port)).to_vec());
+    }
     let mut addresses: Vec<SocketAddr> = match timeout(limit, lookup_host((host, port))).await {
         Ok(Ok(addresses)) => addresses.collect(),
         Ok(Err(error)) => return Err(unresolvable(peer, &error.to_string())),

@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Far longer than anything here takes.
-const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
-struct Join {
+pub(crate) struct Join {
     child: Child,
     events: Receiver<Value>,
 }
 
 impl Join {
     /// `name` takes connections on `port`; it has no EPMD and, unless told, no gossip.
-    fn start(name: &str, port: u16, words: &[&str]) -> Join {
+    pub(crate) fn start(name: &str, port: u16, words: &[&str]) -> Join {
         let mut child = Command::new(env!("CARGO_BIN_EXE_beamlink"))
             .args(["join", "--json", "--epmd", "none", "--name", name])
             .args(["--dist-port", &port.to_string()])
@@ -44,7 +44,7 @@ impl Join {
     }
 
     /// The next event of this kind; others before it are passed over.
-    fn wait(&self, kind: &str) -> Value {
+    pub(crate) fn wait(&self, kind: &str) -> Value {
         let end = Instant::now() + LONG;
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -72,14 +72,14 @@ impl Join {
         }
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args([signal, &pid]).status().unwrap();
         assert!(status.success());
     }
 
     /// Its status, and all of its log.
-    fn end(mut self) -> (ExitStatus, String) {
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
         let end = Instant::now() + LONG;
         let status = loop {
             match self.child.try_wait().unwrap() {

@@ -1,6 +1,7 @@
 //! The built command from outside: statuses, and what goes to stdout and to stderr.
 
 mod join;
+mod visit;
 
 use std::process::{Command, Output};
 

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use beamlink::term::Term;
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::failure::Failure;
 use super::{json, table};
@@ -81,11 +82,12 @@ impl Answer {
 pub(crate) fn tell(result: Result<Answer, Failure>, as_json: bool) -> Exit {
     match result {
         Ok(answer) if as_json => {
-            let mut object = json!({"ok": true, "value": answer.value});
-            if let Some(output) = answer.output {
-                object["output"] = Value::String(output);
-            }
-            print(&object.to_string());
+            print_json(&Told {
+                ok: true,
+                value: Some(&answer.value),
+                output: answer.output.as_deref(),
+                error: None,
+            });
             Exit::Done
         }
         Ok(answer) => {
@@ -94,8 +96,15 @@ pub(crate) fn tell(result: Result<Answer, Failure>, as_json: bool) -> Exit {
         }
         Err(failure) => {
             if as_json {
-                let error = json!({"kind": failure.exit.kind(), "message": failure.message});
-                print(&json!({"ok": false, "error": error}).to_string());
+                print_json(&Told {
+                    ok: false,
+                    value: None,
+                    output: None,
+                    error: Some(Fault {
+                        kind: failure.exit.kind(),
+                        message: &failure.message,
+                    }),
+                });
             } else {
                 // Where stderr is closed, the status says it.
                 let _ = writeln!(io::stderr(), "beamlink: {}", failure.message);
@@ -103,6 +112,29 @@ pub(crate) fn tell(result: Result<Answer, Failure>, as_json: bool) -> Exit {
             failure.exit
         }
     }
+}
+
+/// The object of `--json`.
+#[derive(Serialize)]
+struct Told<'a> {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Fault<'a>>,
+}
+
+#[derive(Serialize)]
+struct Fault<'a> {
+    kind: &'static str,
+    message: &'a str,
+}
+
+fn print_json(told: &Told<'_>) {
+    // Texts, numbers and keys that are texts: all of it is JSON.
+    print(&serde_json::to_string(told).unwrap_or_default());
 }
 
 fn print(text: &str) {

@@ -79,15 +79,14 @@ pub(crate) fn run(mut command: impl Command) -> Exit {
     for warning in &settings.warnings {
         eprintln!("beamlink: warning: {warning}");
     }
-    let json = settings.json;
-    let result = command.check().and_then(|()| {
-        in_tokio(async {
-            let limit = settings.timeout.unwrap_or(AS_LONG_AS_IT_TAKES);
-            let visited = tokio::time::timeout(limit, visit(&command, &settings)).await;
-            visited.unwrap_or_else(|_| Err(Failure::timeout(limit)))
-        })
-    });
-    tell(result, json)
+    if let Err(failure) = command.check() {
+        return tell(Err(failure), settings.json);
+    }
+    in_tokio(settings.json, async {
+        let limit = settings.timeout.unwrap_or(AS_LONG_AS_IT_TAKES);
+        let visited = tokio::time::timeout(limit, visit(&command, &settings)).await;
+        visited.unwrap_or_else(|_| Err(Failure::timeout(limit)))
+    })
 }
 
 async fn visit(command: &impl Command, settings: &Visit) -> Result<Answer, Failure> {
@@ -101,15 +100,19 @@ async fn visit(command: &impl Command, settings: &Visit) -> Result<Answer, Failu
     command.run(&visitor, settings).await
 }
 
-/// Runs `future` on this thread: a visit is too short for more of them. What is left when it ends is not waited for.
-pub(crate) fn in_tokio(
-    future: impl Future<Output = Result<Answer, Failure>>,
-) -> Result<Answer, Failure> {
+/// Runs `future` on this thread, a visit being too short for more of them, and tells what came of it.
+///
+/// Nothing is closed before the process ends: a node that hears of our end takes the processor that we need to tell
+/// the answer, and to end.
+pub(crate) fn in_tokio(json: bool, future: impl Future<Output = Result<Answer, Failure>>) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Exit::NotStarted, error))?;
-    let result = runtime.block_on(future);
-    runtime.shutdown_background();
-    result
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return tell(Err(Failure::new(Exit::NotStarted, error)), json),
+    };
+    let exit = tell(runtime.block_on(future), json);
+    std::mem::forget(runtime);
+    exit
 }

@@ -57,6 +57,9 @@ impl Command for RpcArgs {
         let eval = eval.timeout(AS_LONG_AS_IT_TAKES).output(printed.print());
         match eval.run().await {
             Ok(evaluated) => {
+                for warning in &evaluated.warnings {
+                    eprintln!("beamlink: warning: {warning}");
+                }
                 let format = self.output.unwrap_or(Format::Elixir);
                 let answer = Answer::of(&evaluated.value, format).with_output(printed.kept());
                 Ok(match self.output {
@@ -115,6 +118,9 @@ pub(super) async fn explained(visitor: &Visitor, error: RpcError) -> Failure {
         RpcError::Error { reason, stack } => ("error", reason, own_frames(stack)),
         RpcError::Throw(reason) => ("throw", reason, Term::nil()),
         RpcError::Exit(reason) => ("exit", reason, Term::nil()),
+        RpcError::Undefined { .. } => {
+            return Failure::remote(format!("{}: {error}", visitor.peer()));
+        }
         _ => return error.into(),
     };
     let (module, function) = (
@@ -124,19 +130,27 @@ pub(super) async fn explained(visitor: &Visitor, error: RpcError) -> Failure {
     let arguments = vec![Term::atom(kind), reason.clone(), stack];
     let words = visitor.rpc(&module, &function, arguments);
     match words.value::<String>().await {
-        Ok(words) => Failure::remote(format!("{} failed:\n{}", visitor.peer(), words.trim_end())),
-        Err(_) => error.into(),
+        Ok(words) => failed(visitor, &words),
+        Err(_) => failed(visitor, &error),
     }
+}
+
+pub(super) fn failed(visitor: &Visitor, words: &impl ToString) -> Failure {
+    let words = words.to_string();
+    Failure::remote(format!(
+        "it failed on {}:\n{}",
+        visitor.peer(),
+        words.trim_end()
+    ))
 }
 
 /// The stack down to what evaluated the code: the rest is the same each time.
 fn own_frames(stack: &Term) -> Term {
     let is_ours = |frame: &&Term| {
         let module = frame.as_tuple().and_then(|frame| frame.first()?.as_atom());
-        !matches!(
-            module,
-            Some("erl_eval" | "elixir" | "elixir_eval" | "erpc" | "Elixir.Code")
-        )
+        let module = module.unwrap_or_default();
+        !["erl_eval", "elixir", "erpc", "Elixir.Code"].contains(&module)
+            && !module.starts_with("elixir_")
     };
     let frames = stack.as_list().unwrap_or_default();
     Term::list(frames.iter().take_while(is_ours).cloned())

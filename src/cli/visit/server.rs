@@ -8,6 +8,7 @@ use beamlink::runtime::{Item, Process, Received, SpawnOptions};
 use beamlink::term::{Atom, Term};
 use tokio::sync::oneshot;
 
+use super::rpc::failed;
 use super::{AT_ONCE, Answer, Command, Failure, Format, Target, words};
 use crate::cli::settings::Visit;
 
@@ -75,9 +76,27 @@ impl Command for CallArgs {
     async fn run(&self, visitor: &Visitor, settings: &Visit) -> Result<Answer, Failure> {
         let (server, request) = self.message.on(visitor)?;
         let limit = settings.timeout.unwrap_or(AT_ONCE);
-        let answer = gen_server::call(visitor.runtime(), server, &request, limit).await?;
+        let called = gen_server::call(visitor.runtime(), server, &request, limit).await;
+        let answer = match called {
+            Ok(answer) => answer,
+            Err(CallError::Exit(reason)) => return Err(exited(visitor, reason).await),
+            Err(error) => return Err(error.into()),
+        };
         let answer = answer.term().map_err(Failure::remote)?;
         Ok(Answer::of(&answer, self.output))
+    }
+}
+
+/// Why the server ended before it answered, in the words of Elixir where the node has it.
+async fn exited(visitor: &Visitor, reason: Term) -> Failure {
+    let (module, function) = (
+        Atom::from_static("Elixir.Exception"),
+        Atom::from_static("format_exit"),
+    );
+    let words = visitor.rpc(&module, &function, vec![reason.clone()]);
+    match words.value::<String>().await {
+        Ok(words) => failed(visitor, &format!("the server ended: {words}")),
+        Err(_) => CallError::Exit(reason).into(),
     }
 }
 

@@ -1,0 +1,5 @@
+//! The one-shot commands against real BEAMs of every release that is here.
+
+mod commands;
+mod ground;
+mod traces;
