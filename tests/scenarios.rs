@@ -38,7 +38,7 @@ fn no_scenario_goes_worse_with_a_guest() {
             "  with:    {:?} losses {} resets {}",
             with.whole, with.losses, with.resets
         );
-        for found in with.harm(&without) {
+        for found in scenario.harm(&with, &without) {
             eprintln!("  HARM {found}");
             harm.push(format!("{}: {found}", scenario.name));
         }

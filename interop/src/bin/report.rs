@@ -72,7 +72,7 @@ impl Report {
         for cell in cells {
             match cell {
                 Ok((with, without)) => {
-                    let harm = with.harm(without);
+                    let harm = scenario.harm(with, without);
                     let verdict = if harm.is_empty() {
                         "no harm"
                     } else {
