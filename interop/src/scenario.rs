@@ -367,9 +367,10 @@ impl<'a> Ground<'a> {
             "length(for {_, :nodedown, n, _} <- Fixture.Nodes.events(), String.contains?(to_string(n), \"@node\"), do: n)",
         );
         self.outcome.losses += losses.parse::<usize>().unwrap_or(0);
-        // What OTP says of any node that falls silent, in `dist_util:con_loop/2`: here of the guest.
+        // What OTP says of any node that falls silent (`dist_util:con_loop/2`), here of the guest; and what `global`
+        // says when the connections of a node end one by one. Links that real nodes lose are counted above.
         let lines = node.value(
-            "Enum.reject(Fixture.Log.entries(), &(&1 =~ ~r/Node zz_maint_beamlink@rust0 not responding/))",
+            "Enum.reject(Fixture.Log.entries(), &(&1 =~ ~r/Node zz_maint_beamlink@rust0 not responding|prevent overlapping partitions/))",
         );
         if lines != "[]" {
             self.outcome.log.push(format!("{}: {lines}", node.name()));
