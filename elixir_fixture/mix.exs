@@ -5,7 +5,8 @@ defmodule Fixture.MixProject do
     [app: :fixture, version: "0.1.0", elixir: ">= 1.14.0", deps: deps(), elixirc_paths: sources()]
   end
 
-  def application, do: [extra_applications: [:crypto]]
+  # The suite looks at what is logged.
+  def application, do: [extra_applications: if(Mix.env() == :test, do: [:crypto, :logger], else: [:crypto])]
 
   # Nothing by default, so that it compiles without a network.
   defp deps, do: if(System.get_env("FIXTURE_HEX") == "1", do: [{:libcluster, "~> 3.5"}], else: [])

@@ -36,6 +36,9 @@ defmodule Fixture do
       Fixture.Counter,
       Fixture.Slow,
       Fixture.Crasher,
+      Fixture.Ledger,
+      Fixture.Keeper,
+      Fixture.Later,
       %{id: :pg, start: {:pg, :start_link, [:fixture_scope]}}
     ] ++ Fixture.ExESDB.children()
   end

@@ -1,7 +1,7 @@
 //! Control messages: the signals that processes on different nodes send each other
 //! ("Protocol between Connected Nodes" in the Erlang Distribution Protocol).
 
-use crate::term::{Atom, EncodeError, Pid, Reference, Term};
+use crate::term::{Atom, EncodeError, Part, Pid, Reference, Term};
 use bytes::BytesMut;
 
 /// Why a control message is none. A BEAM drops the connection for each of these, and so do we.
@@ -271,44 +271,47 @@ impl Control {
     /// # Errors
     /// As [`Term::encode`]; only a reason that is carried inside can be at fault.
     pub fn encode(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
-        self.to_term().encode(out)
-    }
-
-    fn to_term(&self) -> Term {
-        let empty = || Term::atom("");
-        let p = |pid: &Pid| Term::Pid(pid.clone());
-        let r = |reference: &Reference| Term::Ref(reference.clone());
+        let empty = Part::Word("");
+        let (p, r) = (Part::Pid, Part::Reference);
+        let mut put = |parts: &[Part<'_>]| {
+            // The operation and its arguments: fewer than ten.
+            Part::write(&[Part::Tuple(parts.len() as u8)], out)?;
+            Part::write(parts, out)
+        };
+        let op = Part::Int;
         match self {
-            Control::Link { from, to } => signal(1, [p(from), p(to)]),
-            Control::Send { to } => signal(2, [empty(), p(to)]),
-            Control::Exit { from, to, reason } => signal(3, [p(from), p(to), reason.clone()]),
-            Control::RegSend { from, to } => signal(6, [p(from), empty(), Term::Atom(to.clone())]),
-            Control::GroupLeader { leader, to } => signal(7, [p(leader), p(to)]),
-            Control::Exit2 { from, to, reason } => signal(8, [p(from), p(to), reason.clone()]),
+            Control::Link { from, to } => put(&[op(1), p(from), p(to)]),
+            Control::Send { to } => put(&[op(2), empty, p(to)]),
+            Control::Exit { from, to, reason } => put(&[op(3), p(from), p(to), Part::Term(reason)]),
+            Control::RegSend { from, to } => put(&[op(6), p(from), empty, Part::Atom(to)]),
+            Control::GroupLeader { leader, to } => put(&[op(7), p(leader), p(to)]),
+            Control::Exit2 { from, to, reason } => {
+                put(&[op(8), p(from), p(to), Part::Term(reason)])
+            }
             Control::MonitorP {
                 from,
                 to,
                 reference,
-            } => signal(19, [p(from), to.to_term(), r(reference)]),
+            } => put(&[op(19), p(from), to.part(), r(reference)]),
             Control::DemonitorP {
                 from,
                 to,
                 reference,
-            } => signal(20, [p(from), to.to_term(), r(reference)]),
+            } => put(&[op(20), p(from), to.part(), r(reference)]),
             Control::MonitorPExit {
                 from,
                 to,
                 reference,
                 reason,
-            } => signal(21, [from.to_term(), p(to), r(reference), reason.clone()]),
-            Control::SendSender { from, to } => signal(22, [p(from), p(to)]),
-            Control::PayloadExit { from, to } => signal(24, [p(from), p(to)]),
-            Control::PayloadExit2 { from, to } => signal(26, [p(from), p(to)]),
+            } => put(&[op(21), from.part(), p(to), r(reference), Part::Term(reason)]),
+            Control::SendSender { from, to } => put(&[op(22), p(from), p(to)]),
+            Control::PayloadExit { from, to } => put(&[op(24), p(from), p(to)]),
+            Control::PayloadExit2 { from, to } => put(&[op(26), p(from), p(to)]),
             Control::PayloadMonitorPExit {
                 from,
                 to,
                 reference,
-            } => signal(28, [from.to_term(), p(to), r(reference)]),
+            } => put(&[op(28), from.part(), p(to), r(reference)]),
             Control::SpawnRequest(spawn) => {
                 let mfa = Term::tuple([
                     Term::Atom(spawn.module.clone()),
@@ -318,8 +321,14 @@ impl Control {
                 let options = [(spawn.link, "link"), (spawn.monitor, "monitor")];
                 let options = options.into_iter().filter(|(on, _)| *on);
                 let options = Term::list(options.map(|(_, name)| Term::atom(name)));
-                let (reference, leader) = (r(&spawn.reference), p(&spawn.group_leader));
-                signal(29, [reference, p(&spawn.from), leader, mfa, options])
+                put(&[
+                    op(29),
+                    r(&spawn.reference),
+                    p(&spawn.from),
+                    p(&spawn.group_leader),
+                    Part::Term(&mfa),
+                    Part::Term(&options),
+                ])
             }
             Control::SpawnReply {
                 reference,
@@ -331,13 +340,18 @@ impl Control {
                 let flags = i64::from(*link) * SPAWN_LINK + i64::from(*monitor) * SPAWN_MONITOR;
                 let result = match result {
                     Spawned::Pid(pid) => p(pid),
-                    Spawned::Error(error) => Term::Atom(error.clone()),
+                    Spawned::Error(error) => Part::Atom(error),
                 };
-                signal(31, [r(reference), p(to), Term::from(flags), result])
+                put(&[op(31), r(reference), p(to), Part::Int(flags), result])
             }
-            Control::AliasSend { from, to } => signal(33, [p(from), r(to)]),
-            Control::UnlinkId { id, from, to } => signal(35, [Term::from(*id), p(from), p(to)]),
-            Control::UnlinkIdAck { id, from, to } => signal(36, [Term::from(*id), p(from), p(to)]),
+            Control::AliasSend { from, to } => put(&[op(33), p(from), r(to)]),
+            // An id beyond i64 is a large integer.
+            Control::UnlinkId { id, from, to } => {
+                put(&[op(35), Part::Term(&Term::from(*id)), p(from), p(to)])
+            }
+            Control::UnlinkIdAck { id, from, to } => {
+                put(&[op(36), Part::Term(&Term::from(*id)), p(from), p(to)])
+            }
             Control::AltactSig { from, to, exit } => {
                 let kind = match to {
                     Target::Pid(_) => 0,
@@ -345,24 +359,20 @@ impl Control {
                     Target::Name(_) => ALTACT_NAME,
                 };
                 let flags = kind | if *exit { ALTACT_EXIT } else { 0 };
-                signal(37, [Term::from(flags), p(from), to.to_term()])
+                put(&[op(37), Part::Int(flags), p(from), to.part()])
             }
         }
     }
 }
 
 impl Target {
-    fn to_term(&self) -> Term {
+    fn part(&self) -> Part<'_> {
         match self {
-            Target::Pid(pid) => Term::Pid(pid.clone()),
-            Target::Name(name) => Term::Atom(name.clone()),
-            Target::Alias(alias) => Term::Ref(alias.clone()),
+            Target::Pid(pid) => Part::Pid(pid),
+            Target::Name(name) => Part::Atom(name),
+            Target::Alias(alias) => Part::Reference(alias),
         }
     }
-}
-
-fn signal<const N: usize>(operation: i64, arguments: [Term; N]) -> Term {
-    Term::tuple(std::iter::once(Term::from(operation)).chain(arguments))
 }
 
 fn pid(term: &Term) -> Option<Pid> {

@@ -18,7 +18,7 @@ use super::signals::target;
 use super::{Runtime, SendError};
 use crate::NodeName;
 use crate::dist::{Control, Flags, Payload, Spawn};
-use crate::term::{Atom, Decoder, Encode, Pid, Reference, Term, skip};
+use crate::term::{Atom, Decoder, Encode, Pid, Reference, Term};
 
 /// How a call ended.
 #[derive(Debug)]
@@ -358,13 +358,20 @@ fn tagged(body: &Body) -> Option<(Reference, Body)> {
             _ => None,
         },
         Body::Encoded(payload) => {
-            const PAIR: [u8; 2] = [104, 2];
+            const PAIR: &[u8] = &[104, 2];
+            // The tag as we made it and every server echoes it; any other form is decoded.
+            const ALIAS: &[u8] = b"\x68\x02l\0\0\0\x01w\x05alias";
             let bytes: Bytes = payload.bytes();
-            let rest = bytes.strip_prefix(&PAIR)?;
-            let end = PAIR.len() + skip(rest).ok()?;
-            let tag = Decoder::new(bytes.slice(PAIR.len()..end)).term().ok()?;
-            let answer = Payload::from(bytes.slice(end..));
-            Some((reference_of(&tag)?, Body::Encoded(answer)))
+            let known = bytes.starts_with(ALIAS);
+            let at = if known { ALIAS.len() } else { PAIR.len() };
+            let mut decoder = Decoder::new(bytes);
+            decoder.advance(at).filter(|head| known || head == PAIR)?;
+            let reference = match decoder.term().ok()? {
+                Term::Ref(reference) if known => reference,
+                tag => reference_of(&tag)?,
+            };
+            let answer = Payload::from(decoder.remaining());
+            Some((reference, Body::Encoded(answer)))
         }
     }
 }

@@ -7,7 +7,7 @@ use num_bigint::{BigInt, Sign};
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::{Atom, EncodeError, SerializeError, Term, tag};
+use super::{Atom, EncodeError, Pid, Reference, SerializeError, Term, tag};
 
 /// A value that can be written as a term, straight to the wire.
 pub trait Encode: Sync {
@@ -100,15 +100,7 @@ fn put<'a>(term: &'a Term, out: &mut BytesMut) -> Result<Option<Level<'a>>, Enco
             out.put_f64(float.get());
         }
         Term::Atom(atom) => put_atom(atom, out),
-        Term::Ref(reference) => {
-            out.put_u8(tag::NEWER_REFERENCE);
-            out.put_u16(reference.words().len() as u16);
-            put_atom(&reference.node, out);
-            out.put_u32(reference.creation);
-            for word in reference.words() {
-                out.put_u32(*word);
-            }
-        }
+        Term::Ref(reference) => put_reference(reference, out),
         Term::Fun(opaque) | Term::Record(opaque) => out.put_slice(&opaque.0),
         Term::Export(export) => {
             out.put_u8(tag::EXPORT);
@@ -122,13 +114,7 @@ fn put<'a>(term: &'a Term, out: &mut BytesMut) -> Result<Option<Level<'a>>, Enco
             out.put_u64(port.id);
             out.put_u32(port.creation);
         }
-        Term::Pid(pid) => {
-            out.put_u8(tag::NEW_PID);
-            put_atom(&pid.node, out);
-            out.put_u32(pid.id);
-            out.put_u32(pid.serial);
-            out.put_u32(pid.creation);
-        }
+        Term::Pid(pid) => put_pid(pid, out),
         Term::Binary(bytes) => {
             put_head(tag::BINARY, "a binary", bytes.len(), out)?;
             out.put_slice(bytes);
@@ -211,6 +197,66 @@ pub(super) fn put_wide(negative: bool, magnitude: u128, out: &mut BytesMut) {
     let length = 16 - magnitude.leading_zeros() as usize / 8;
     out.put_slice(&[tag::SMALL_BIG, length as u8, u8::from(negative)]);
     out.put_slice(&magnitude.to_le_bytes()[..length]);
+}
+
+fn put_reference(reference: &Reference, out: &mut BytesMut) {
+    out.put_u8(tag::NEWER_REFERENCE);
+    out.put_u16(reference.words().len() as u16);
+    put_atom(&reference.node, out);
+    out.put_u32(reference.creation);
+    for word in reference.words() {
+        out.put_u32(*word);
+    }
+}
+
+fn put_pid(pid: &Pid, out: &mut BytesMut) {
+    out.put_u8(tag::NEW_PID);
+    put_atom(&pid.node, out);
+    out.put_u32(pid.id);
+    out.put_u32(pid.serial);
+    out.put_u32(pid.creation);
+}
+
+/// What stands in a message around its own terms, written without making a term of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part<'a> {
+    Int(i64),
+    Atom(&'a Atom),
+    /// An atom that stands in the source code.
+    Word(&'static str),
+    Pid(&'a Pid),
+    Reference(&'a Reference),
+    Term(&'a Term),
+    /// So many parts follow, which are those of a tuple.
+    Tuple(u8),
+    /// `[Head | Tail]`, which follow.
+    Cons,
+}
+
+impl Part<'_> {
+    /// Writes `parts`, one after the other.
+    ///
+    /// # Errors
+    /// When a term among them cannot be expressed.
+    pub(crate) fn write(parts: &[Part<'_>], out: &mut BytesMut) -> Result<(), EncodeError> {
+        const ONE: [u8; 4] = [0, 0, 0, 1];
+        for part in parts {
+            match part {
+                Part::Int(value) => put_integer(*value, out),
+                Part::Atom(atom) => put_atom(atom, out),
+                Part::Word(text) => put_atom_text(text, out),
+                Part::Pid(pid) => put_pid(pid, out),
+                Part::Reference(reference) => put_reference(reference, out),
+                Part::Term(term) => term.encode(out)?,
+                Part::Tuple(arity) => out.put_slice(&[tag::SMALL_TUPLE, *arity]),
+                Part::Cons => {
+                    out.put_u8(tag::LIST);
+                    out.put_slice(&ONE);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn put_atom(atom: &Atom, out: &mut BytesMut) {

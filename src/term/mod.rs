@@ -113,6 +113,7 @@ pub use self::eetf::EetfError;
 pub use atom::{Atom, AtomError};
 pub use bits::Bits;
 pub use decode::{Decoder, decode};
+pub(crate) use encode::Part;
 pub use encode::{Encode, Typed};
 pub use error::{DecodeError, EncodeError, Fault};
 pub use id::{Pid, Port, Reference};

@@ -8,6 +8,8 @@ use interop::{BeamNode, Otp};
 use crate::ground::{ENCRYPTED, Ground, LIMIT, lists, logged_nothing, on_ground, ready};
 
 const ROUNDS: u32 = 15;
+/// A machine that is busy for a moment is looked at again; a guest that costs time costs it each time.
+const LOOKS: u32 = 10;
 
 /// The probe's figures of one node in microseconds. A hang is a panic.
 fn probe(node: &mut BeamNode) -> BTreeMap<String, u64> {
@@ -26,6 +28,21 @@ fn probe(node: &mut BeamNode) -> BTreeMap<String, u64> {
     figures.collect()
 }
 
+/// What takes over 5 ms longer than `before`: with both times.
+fn slower(node: &mut BeamNode, before: &BTreeMap<String, u64>) -> BTreeMap<String, (u64, u64)> {
+    let times = probe(node).into_iter().map(|(what, with)| {
+        let without = before[&what];
+        eprintln!(
+            "{} {what}: {without} µs without, {with} µs with beamlink",
+            node.name()
+        );
+        (what, (without, with))
+    });
+    times
+        .filter(|(_, (without, with))| *with > without + 5_000)
+        .collect()
+}
+
 #[test]
 fn no_node_is_slower_because_it_is_there() {
     let name = "no_node_is_slower_because_it_is_there";
@@ -37,17 +54,20 @@ fn no_node_is_slower_because_it_is_there() {
             lists(node, &ground.guest(0), LIMIT);
         }
         for (node, before) in nodes.iter_mut().zip(before) {
-            for (what, with) in probe(node) {
-                let without = before[&what];
-                eprintln!(
-                    "{} {what}: {without} µs without, {with} µs with beamlink",
-                    node.name()
-                );
-                assert!(
-                    with <= 2 * without + 5_000,
-                    "{what}: {without} µs without, {with} µs with"
-                );
+            let mut slow = slower(node, &before);
+            for _ in 1..LOOKS {
+                if slow.is_empty() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(500));
+                let again = slower(node, &before);
+                slow.retain(|what, _| again.contains_key(what));
             }
+            assert!(
+                slow.is_empty(),
+                "{}: µs without and with: {slow:?}",
+                node.name()
+            );
         }
         logged_nothing(&mut nodes);
     });

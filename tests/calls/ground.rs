@@ -1,5 +1,6 @@
 //! The ground: an EPMD, a BEAM with the fixture, and a node of ours in this process, connected over loopback.
 
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use beamlink::epmd::EpmdMode;
@@ -20,17 +21,24 @@ pub(crate) struct Ground {
     /// `None` once it goes: it is stopped inside tokio.
     node: Option<Node>,
     pub(crate) tokio: Runtime,
-    _epmd: Epmd,
+    otp: Otp,
+    epmd: Epmd,
 }
 
 impl Ground {
     pub(crate) fn new(otp: &Otp) -> Result<Ground, Missing> {
+        Ground::ticking(otp, 60)
+    }
+
+    /// With this `net_ticktime`, in seconds.
+    pub(crate) fn ticking(otp: &Otp, net_ticktime: u32) -> Result<Ground, Missing> {
         let epmd = Epmd::start(interop::tcp(), None)?;
-        let options = BeamOptions::new(otp, PEER, COOKIE, epmd.port());
+        let options = BeamOptions::new(otp, PEER, COOKIE, epmd.port()).net_ticktime(net_ticktime);
         let beam = BeamNode::start(options)?;
         let tokio = Runtime::new().unwrap();
         let builder = Node::builder(OWN)
             .cookie(Cookie::new(COOKIE))
+            .net_ticktime(Duration::from_secs(net_ticktime.into()))
             .epmd(EpmdMode::External)
             .epmd_port(epmd.port());
         let node = tokio.block_on(builder.start()).unwrap();
@@ -38,10 +46,17 @@ impl Ground {
             beam,
             node: Some(node),
             tokio,
-            _epmd: epmd,
+            otp: otp.clone(),
+            epmd,
         };
         ground.connect();
         Ok(ground)
+    }
+
+    /// Another BEAM on the same host.
+    pub(crate) fn another(&self, name: &str, cookie: &str) -> BeamNode {
+        let options = BeamOptions::new(&self.otp, name, cookie, self.epmd.port());
+        BeamNode::start(options).unwrap()
     }
 
     /// Connects the two, once an earlier connection is gone: we are the one who dials.
@@ -113,8 +128,26 @@ pub(crate) fn peer() -> NodeName {
 
 /// Runs `test` with each OTP that is here; says loudly what is not.
 pub(crate) fn with_each(name: &str, mut test: impl FnMut(&mut Ground)) {
+    let _shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+    on_each(name, Ground::new, &mut test);
+}
+
+/// As [`with_each`], with nothing beside it on this machine that is ours, and ticks every second: for what is measured.
+pub(crate) fn alone_with_each(name: &str, mut test: impl FnMut(&mut Ground)) {
+    let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+    on_each(name, |otp| Ground::ticking(otp, 4), &mut test);
+}
+
+/// Held by all tests, or by one alone.
+pub(crate) static MACHINE: RwLock<()> = RwLock::new(());
+
+fn on_each(
+    name: &str,
+    ground: impl Fn(&Otp) -> Result<Ground, Missing>,
+    test: &mut dyn FnMut(&mut Ground),
+) {
     for otp in [Otp::host(), Otp::of("trixie"), Otp::of("sid")] {
-        match otp.and_then(|otp| Ground::new(&otp)) {
+        match otp.and_then(|otp| ground(&otp)) {
             Ok(mut ground) => {
                 test(&mut ground);
                 assert_eq!(

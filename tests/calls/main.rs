@@ -1,7 +1,12 @@
 //! Calls both ways between a node of ours, in this process, and a real BEAM of each release.
 
+mod faults;
 mod ground;
+mod large;
+mod load;
+mod nodedown;
 mod processes;
 mod rpc;
 mod servers;
+mod strangers;
 mod worker;

@@ -1,5 +1,6 @@
 //! What each command does and says.
 
+use interop::Otp;
 use serde_json::Value;
 
 use crate::ground::{Ground, PEER, with_each};
@@ -207,6 +208,19 @@ fn nodes_and_names() {
             ":app@localhost\n",
         );
     });
+}
+
+#[test]
+fn a_node_with_a_long_name() {
+    let name = "a_node_with_a_long_name";
+    match Otp::host().and_then(|otp| Ground::of(&otp, "app@127.0.0.1")) {
+        Ok(ground) => {
+            let words = ["rpc", "app@127.0.0.1", "hd(Node.list(:hidden))"];
+            let said = ground.command(&words, "");
+            assert!(said.stdout.ends_with("@127.0.0.1\"\n"), "{said:?}");
+        }
+        Err(missing) => interop::skip(name, &missing),
+    }
 }
 
 #[test]

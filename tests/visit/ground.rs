@@ -14,9 +14,9 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    fn new(otp: &Otp) -> Result<Ground, Missing> {
+    pub(crate) fn of(otp: &Otp, name: &str) -> Result<Ground, Missing> {
         let epmd = Epmd::start(interop::tcp(), None)?;
-        let beam = BeamNode::start(BeamOptions::new(otp, PEER, COOKIE, epmd.port()))?;
+        let beam = BeamNode::start(BeamOptions::new(otp, name, COOKIE, epmd.port()))?;
         Ok(Ground { beam, epmd })
     }
 
@@ -84,7 +84,7 @@ impl Said {
 /// Runs `test` with each OTP that is here; says loudly what is not.
 pub(crate) fn with_each(name: &str, mut test: impl FnMut(&mut Ground)) {
     for otp in [Otp::host(), Otp::of("trixie"), Otp::of("sid")] {
-        match otp.and_then(|otp| Ground::new(&otp)) {
+        match otp.and_then(|otp| Ground::of(&otp, PEER)) {
             Ok(mut ground) => test(&mut ground),
             Err(missing) => interop::skip(name, &missing),
         }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use tokio::task::JoinSet;
 
 use crate::NodeName;
 use crate::runtime::{Body, CallEnd, Caller, Destination, Item, Runtime, SendError};
-use crate::term::{Atom, DeserializeError, Encode, Pid, Reference, SerializeError, Term};
+use crate::term::{Atom, DeserializeError, Encode, Part, Pid, Reference, SerializeError, Term};
 
 /// Why a call brought no answer: the reasons with which `GenServer.call/3` exits.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -49,12 +49,16 @@ struct GenCall<'a> {
 
 impl Encode for GenCall<'_> {
     fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
-        const TRIPLE: [u8; 2] = [104, 3];
-        let tag = Term::list_with_tail([Term::atom("alias")], Term::Ref(self.tag.clone()));
-        let from = Term::tuple([Term::Pid(self.from.clone()), tag]);
-        out.put_slice(&TRIPLE);
-        Term::atom(self.label).encode_to(out)?;
-        from.encode_to(out)?;
+        let head = [
+            Part::Tuple(3),
+            Part::Word(self.label),
+            Part::Tuple(2),
+            Part::Pid(&self.from),
+            Part::Cons,
+            Part::Word("alias"),
+            Part::Reference(&self.tag),
+        ];
+        Part::write(&head, out)?;
         self.request.encode_to(out)
     }
 }
@@ -133,9 +137,7 @@ struct GenCast<'a>(&'a dyn Encode);
 
 impl Encode for GenCast<'_> {
     fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
-        const PAIR: [u8; 2] = [104, 2];
-        out.put_slice(&PAIR);
-        Term::atom("$gen_cast").encode_to(out)?;
+        Part::write(&[Part::Tuple(2), Part::Word("$gen_cast")], out)?;
         self.0.encode_to(out)
     }
 }

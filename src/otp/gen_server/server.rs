@@ -14,7 +14,7 @@ use crate::term::{Atom, Pid, Reference, Term, Typed};
 
 /// A GenServer in Rust: what Elixir's behaviour of that name is there. BEAM nodes reach it by
 /// `GenServer.call({:counter, :"rust@host"}, request)`; its messages are typed by serde
-/// ([how](crate::term#typed-messages)).
+/// ([how](crate::term#typed-values)).
 ///
 /// A request that is no `Call` is answered by `{:error, {:bad_request, text}}`, a cast or a message that is none is
 /// dropped with a line in the log: no stranger can end it by a wrong word. With [`Term`] as type nothing is wrong.
