@@ -1,6 +1,7 @@
 //! Large messages both ways while 1,000 small calls a second go on: these are hardly felt, ticks are not missed, and the
 //! memory comes back.
 
+use std::alloc::System;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
@@ -9,26 +10,28 @@ use std::time::{Duration, Instant};
 use beamlink::otp::gen_server;
 use beamlink::runtime::{Destination, Item, Process, Received, Runtime};
 use beamlink::term::{Term, Typed};
-use peak_alloc::PeakAlloc;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use crate::ground::{COOKIE, Ground, LIMIT, alone_with_each, peer};
 
 /// Counts what is allocated: what the system shows may be kept by the allocator for next time.
 #[global_allocator]
-static HEAP: PeakAlloc = PeakAlloc;
+static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const MIB: usize = 1024 * 1024;
 /// Sizes, and how many of each: enough small calls go on meanwhile.
 const MESSAGES: [(usize, usize); 3] = [(MIB, 200), (16 * MIB, 16), (256 * MIB, 2)];
 /// The p99 of the small calls may grow this much.
 const FACTOR: u32 = 20;
+/// And so much beyond what two BEAMs have between them: this build is not optimised.
+const OF_BEAMS: u32 = 3;
 /// Others use this machine, too; what they add is not there three times in a row.
 const ATTEMPTS: usize = 3;
 /// Less than the smallest of the messages here; a BEAM's own needs go up and down more than that.
 const KEPT: [usize; 2] = [MIB / 2, 8 * MIB];
 /// From one small call to the next.
 const PACE: Duration = Duration::from_millis(1);
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_millis(600);
 
 #[test]
 fn large_messages_hardly_slow_small_calls() {
@@ -39,32 +42,45 @@ fn large_messages_hardly_slow_small_calls() {
         for ((size, times), among_beams) in MESSAGES.into_iter().zip(among_beams) {
             let mib = size / MIB;
             let binary = Term::Binary(made(size).into());
-            hardly_felt(ground, &format!("{mib} MiB out"), among_beams, |ground| {
-                send(ground, &binary, times);
-            });
+            hardly_felt(
+                ground,
+                &format!("{mib} MiB out"),
+                among_beams[0],
+                |ground| {
+                    send(ground, &binary, times);
+                },
+            );
             let checked = format!("{{{times}, true}}");
             ground.expect("Fixture.Keeper.check()", &checked);
             ground.expect(&format!("Fixture.Keeper.make({size})"), ":ok");
-            hardly_felt(ground, &format!("{mib} MiB in"), Duration::ZERO, |ground| {
+            hardly_felt(ground, &format!("{mib} MiB in"), among_beams[1], |ground| {
                 let send = format!("Fixture.Keeper.send_to({{:keeper, rust}}, {times})");
                 ground.expect(&send, ":ok");
             });
             let kept = std::mem::take(&mut *kept.lock().unwrap());
             assert!(kept.len() >= times && kept.iter().all(|kept| *kept == made(size)));
         }
-        ground.expect("Fixture.Keeper.check()", "{0, true}");
-        let after = memory(ground);
+        // A BEAM frees what is no longer used in its own time.
+        let begin = Instant::now();
+        let after = loop {
+            ground.expect("Fixture.Keeper.check()", "{0, true}");
+            let after = memory(ground);
+            let is_back = [0, 1].map(|at| after[at] < before[at] + KEPT[at]);
+            if is_back == [true; 2] {
+                break after;
+            }
+            assert!(begin.elapsed() < LIMIT, "{before:?} {after:?}");
+        };
         eprintln!("ours and the BEAM's memory before {before:?} and after {after:?}");
-        for at in [0, 1] {
-            assert!(after[at] < before[at] + KEPT[at], "{before:?} {after:?}");
-        }
         let lost = "for {_, :nodedown, ^rust, why} <- Fixture.Nodes.events(), do: why";
         ground.expect(lost, "[]");
     });
 }
 
 /// Small calls go on while `work` runs. Their p99 stays below [`FACTOR`] times what it is while nothing else goes on, or
-/// what two BEAMs have between them: when a message is complete, a BEAM copies it in one go, and others wait.
+/// [`OF_BEAMS`] times what two BEAMs have between them: when a message is complete, a BEAM copies it in one go, and others
+/// wait; and while it sends one, whoever answers us waits for room. With 256 MiB that is longer than any factor of an idle
+/// call.
 fn hardly_felt(ground: &mut Ground, what: &str, among_beams: Duration, work: impl Fn(&mut Ground)) {
     for attempt in 1..=ATTEMPTS {
         let calls = SmallCalls::start(ground);
@@ -78,26 +94,35 @@ fn hardly_felt(ground: &mut Ground, what: &str, among_beams: Duration, work: imp
         eprintln!(
             "{what} in {took:.1?}: p99 {busy:.1?}, idle {idle:.1?}, between BEAMs {among_beams:.1?}"
         );
-        if busy < among_beams.max(idle * FACTOR) {
+        if busy < (among_beams * OF_BEAMS).max(idle * FACTOR) {
             return;
         }
         assert!(attempt < ATTEMPTS, "{what}: {busy:?}, idle {idle:?}");
     }
 }
 
-/// The p99 of small calls from one BEAM to another while the same messages go the same way.
-fn between_beams(ground: &mut Ground, size: usize, times: usize) -> Duration {
+/// The p99 of small calls from one BEAM to another while the same messages go the way of the calls, and while they go
+/// the other way.
+fn between_beams(ground: &mut Ground, size: usize, times: usize) -> [Duration; 2] {
     let mut other = ground.another("other@localhost", COOKIE);
-    let measured = format!(
-        "Fixture.Keeper.make({size}); true = Node.connect(:other@localhost); \
-         send = fn -> Fixture.Keeper.send_to({{:keeper, :other@localhost}}, {times}) end; \
-         Fixture.Load.p99_during({{:echo, :other@localhost}}, send)"
-    );
-    let p99 = ground.ask(&measured).parse().unwrap();
+    let make = format!("Fixture.Keeper.make({size})");
+    assert_eq!(other.value(&make), ":ok");
+    ground.expect(&make, ":ok");
+    let out = format!("Fixture.Keeper.send_to({{:keeper, other}}, {times})");
+    let arguments = format!("[{{:keeper, node()}}, {times}]");
+    let back = format!(":erpc.call(other, Fixture.Keeper, :send_to, {arguments}, :infinity)");
+    let p99 = [out, back].map(|work| {
+        let measured = format!(
+            "other = :other@localhost; true = Node.connect(other); \
+             Fixture.Load.p99_during({{:echo, other}}, fn -> :ok = {work} end)"
+        );
+        Duration::from_micros(ground.ask(&measured).parse().unwrap())
+    });
     let checked = format!("{{{times}, true}}");
     assert_eq!(other.value("Fixture.Keeper.check()"), checked);
+    ground.expect("Fixture.Keeper.check()", &checked);
     other.stop();
-    Duration::from_micros(p99)
+    p99
 }
 
 fn p99(mut times: Vec<Duration>) -> Duration {
@@ -205,5 +230,6 @@ fn keep(ground: &Ground) -> Kept {
 /// Bytes in use here and at the BEAM.
 fn memory(ground: &mut Ground) -> [usize; 2] {
     let theirs = ground.ask(":erlang.memory(:total)").parse().unwrap();
-    [HEAP.current_usage(), theirs]
+    let heap = HEAP.stats();
+    [heap.bytes_allocated - heap.bytes_deallocated, theirs]
 }
