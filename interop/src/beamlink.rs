@@ -143,6 +143,16 @@ impl Beamlink {
         self.running.stderr.all().join("\n")
     }
 
+    /// Stops its process (SIGSTOP).
+    pub fn freeze(&self) {
+        self.running.signal("STOP");
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn thaw(&self) {
+        self.running.signal("CONT");
+    }
+
     /// Its process id.
     pub fn os_pid(&self) -> u32 {
         self.running.pid()

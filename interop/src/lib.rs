@@ -14,6 +14,8 @@ mod net;
 mod otp;
 mod ports;
 mod program;
+mod scenario;
+mod scenarios;
 mod skip;
 
 pub use beam::{AskError, BeamNode, BeamOptions};
@@ -25,4 +27,6 @@ pub use net::{Bridge, Namespace};
 pub use otp::Otp;
 pub use ports::{tcp, udp};
 pub use program::Program;
+pub use scenario::{Outcome, Scenario, Step, Who};
+pub use scenarios::scenarios;
 pub use skip::{Missing, skip};
