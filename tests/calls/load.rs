@@ -8,7 +8,7 @@ use beamlink::otp::gen_server::{self, Answer, Context, From, GenServer};
 use beamlink::runtime::{Body, Item, Process};
 use beamlink::term::{Atom, Term, Typed};
 
-use crate::ground::{Ground, peer, with_each};
+use crate::ground::{Ground, OWN, peer, with_each};
 
 const SENDERS: i64 = 50;
 const CALLS: i64 = 2_000;
@@ -70,8 +70,11 @@ fn a_hundred_thousand_calls_of_elixir_processes_are_answered_in_order() {
             .run(ground.node().start_server(server).name("ledger").start())
             .unwrap();
         let begin = Instant::now();
-        let load = format!("Fixture.Load.ledger({{:ledger, rust}}, {SENDERS}, {CALLS})");
-        ground.expect(&load, "[]");
+        let load = format!("Fixture.Load.ledger({{:ledger, :{OWN}}}, {SENDERS}, {CALLS})");
+        let loaded = format!("spawn(fn -> :persistent_term.put(:load, {load}) end); :ok");
+        ground.expect(&loaded, ":ok");
+        let answered = ":persistent_term.get(:load, :open)";
+        ground.beam.wait_until(answered, "[]", LOAD_LIMIT);
         tell("Elixir to Rust", begin);
         let book = book.lock().unwrap();
         assert_eq!(book.faults, []);
