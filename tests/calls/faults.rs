@@ -14,7 +14,7 @@ use interop::{BeamNode, BeamOptions, Bridge, Impairment, Missing, Namespace, Otp
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::ground::LIMIT;
+use crate::ground::{LIMIT, beside_others};
 
 const OWN: &str = "zz_maint_rust@172.20.0.2";
 const PEER: &str = "app@172.20.0.3";
@@ -220,6 +220,7 @@ fn peer() -> NodeName {
 
 /// Runs `test` with each OTP that is here, in a thread on the near host.
 fn with_hosts(name: &str, test: impl Fn(&mut Hosts<'_>) + Sync) {
+    let _shared = beside_others();
     let run = |otp: Otp| {
         let (_bridge, hosts) = Bridge::new(&["near", "far"])?;
         let [near, far] = &hosts[..] else {

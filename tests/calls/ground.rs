@@ -1,6 +1,6 @@
 //! The ground: an EPMD, a BEAM with the fixture, and a node of ours in this process, connected over loopback.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use beamlink::epmd::EpmdMode;
@@ -128,7 +128,7 @@ pub(crate) fn peer() -> NodeName {
 
 /// Runs `test` with each OTP that is here; says loudly what is not.
 pub(crate) fn with_each(name: &str, mut test: impl FnMut(&mut Ground)) {
-    let _shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+    let _shared = beside_others();
     on_each(name, Ground::new, &mut test);
 }
 
@@ -139,7 +139,12 @@ pub(crate) fn alone_with_each(name: &str, mut test: impl FnMut(&mut Ground)) {
 }
 
 /// Held by all tests, or by one alone.
-pub(crate) static MACHINE: RwLock<()> = RwLock::new(());
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// Held by a test that others may run beside.
+pub(crate) fn beside_others() -> RwLockReadGuard<'static, ()> {
+    MACHINE.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn on_each(
     name: &str,

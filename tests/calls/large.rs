@@ -42,19 +42,13 @@ fn large_messages_hardly_slow_small_calls() {
         for ((size, times), among_beams) in MESSAGES.into_iter().zip(among_beams) {
             let mib = size / MIB;
             let binary = Term::Binary(made(size).into());
-            hardly_felt(
-                ground,
-                &format!("{mib} MiB out"),
-                among_beams[0],
-                |ground| {
-                    send(ground, &binary, times);
-                },
-            );
-            // Those of all attempts.
-            let checked = format!("{{kept, true}} when kept >= {times}");
-            ground.expect_match("Fixture.Keeper.check()", &checked);
+            hardly_felt(ground, &format!("{mib} MiB out"), among_beams, |ground| {
+                send(ground, &binary, times);
+            });
+            let all = format!("{{kept, true}} when kept >= {times}");
+            ground.expect_match("Fixture.Keeper.check()", &all);
             ground.expect(&format!("Fixture.Keeper.make({size})"), ":ok");
-            hardly_felt(ground, &format!("{mib} MiB in"), among_beams[1], |ground| {
+            hardly_felt(ground, &format!("{mib} MiB in"), among_beams, |ground| {
                 let send = format!("Fixture.Keeper.send_to({{:keeper, rust}}, {times})");
                 ground.expect(&send, ":ok");
             });
@@ -79,9 +73,8 @@ fn large_messages_hardly_slow_small_calls() {
 }
 
 /// Small calls go on while `work` runs. Their p99 stays below [`FACTOR`] times what it is while nothing else goes on, or
-/// [`OF_BEAMS`] times what two BEAMs have between them: when a message is complete, a BEAM copies it in one go, and others
-/// wait; and while it sends one, whoever answers us waits for room. With 256 MiB that is longer than any factor of an idle
-/// call.
+/// below [`OF_BEAMS`] times what two BEAMs have between them: when a message is complete a BEAM copies it in one go,
+/// and all others there wait for that, which nobody who talks to it can help.
 fn hardly_felt(ground: &mut Ground, what: &str, among_beams: Duration, work: impl Fn(&mut Ground)) {
     for attempt in 1..=ATTEMPTS {
         let calls = SmallCalls::start(ground);
@@ -102,9 +95,9 @@ fn hardly_felt(ground: &mut Ground, what: &str, among_beams: Duration, work: imp
     }
 }
 
-/// The p99 of small calls from one BEAM to another while the same messages go the way of the calls, and while they go
-/// the other way.
-fn between_beams(ground: &mut Ground, size: usize, times: usize) -> [Duration; 2] {
+/// The p99 of small calls from one BEAM to another while the same messages go the way of the calls, or the other way:
+/// the greater of both.
+fn between_beams(ground: &mut Ground, size: usize, times: usize) -> Duration {
     let mut other = ground.another("other@localhost", COOKIE);
     let make = format!("Fixture.Keeper.make({size})");
     assert_eq!(other.value(&make), ":ok");
@@ -123,7 +116,7 @@ fn between_beams(ground: &mut Ground, size: usize, times: usize) -> [Duration; 2
     assert_eq!(other.value("Fixture.Keeper.check()"), checked);
     ground.expect("Fixture.Keeper.check()", &checked);
     other.stop();
-    p99
+    p99[0].max(p99[1])
 }
 
 fn p99(mut times: Vec<Duration>) -> Duration {
