@@ -226,3 +226,20 @@ async fn a_mailbox_that_overflows_ends_its_process_or_loses_the_newest() {
         }
     }
 }
+
+/// As `erlang:monitor_node/2` counts: each call is one nodedown, and each can be taken back.
+#[tokio::test]
+async fn node_monitors_are_counted() {
+    let node = node().await;
+    as_process(&node, async move |mut process: Process| {
+        let absent = "absent@localhost".parse().unwrap();
+        process.monitor_node(&absent);
+        match timeout(LIMIT, process.receive()).await.unwrap() {
+            Received::NodeDown { node, .. } => assert_eq!(node.as_str(), "absent@localhost"),
+            other => panic!("{other:?}"),
+        }
+        assert!(!process.demonitor_node(&absent));
+        assert!(process.try_receive().is_none());
+    })
+    .await;
+}
