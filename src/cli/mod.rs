@@ -2,6 +2,7 @@
 
 mod epmd;
 mod exit;
+mod explain;
 mod join;
 mod names;
 mod output;
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use epmd::EpmdArgs;
 use exit::Exit;
+use explain::ExplainArgs;
 use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
@@ -52,6 +54,7 @@ enum Command {
     Names(NamesArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
+    Explain(ExplainArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -84,6 +87,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Names(args) => names::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
     };
