@@ -4,7 +4,9 @@
 //! - a [`Finding`] is one of these, seen at a node or a host, with its evidence.
 
 mod code;
+pub mod discovery;
 mod finding;
+mod proc_net;
 
 pub use code::{Code, Section, troubleshooting};
 pub use finding::{Finding, Severity, Subject, ranked};

@@ -77,7 +77,11 @@ fn groups(igmp: &str) -> Vec<(String, Ipv4Addr)> {
                 found.push((interface.clone(), Ipv4Addr::from(group.to_ne_bytes())));
             }
         } else {
-            interface = words.next().unwrap_or_default().trim_end_matches(':').to_owned();
+            interface = words
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches(':')
+                .to_owned();
         }
     }
     found
@@ -99,13 +103,21 @@ pub(super) fn holders(inodes: &[u64]) -> Vec<Holder> {
         .collect();
     let mut holders = Vec::new();
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = process.file_name().to_str().and_then(|pid| pid.parse().ok()) else {
+        let Some(pid) = process
+            .file_name()
+            .to_str()
+            .and_then(|pid| pid.parse().ok())
+        else {
             continue;
         };
-        let links = fs::read_dir(process.path().join("fd")).into_iter().flatten();
+        let links = fs::read_dir(process.path().join("fd"))
+            .into_iter()
+            .flatten();
         let holds = links.flatten().any(|link| {
             let to = fs::read_link(link.path()).unwrap_or_default();
-            wanted.iter().any(|wanted| to.as_os_str() == wanted.as_str())
+            wanted
+                .iter()
+                .any(|wanted| to.as_os_str() == wanted.as_str())
         });
         if holds {
             let program = fs::read_to_string(process.path().join("comm")).unwrap_or_default();

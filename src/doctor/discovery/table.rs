@@ -118,8 +118,8 @@ impl Table {
         key: Key,
         now: Instant,
     ) -> Option<News> {
-        let known = (self.nodes.iter())
-            .position(|row| row.node == node && row.source.ip() == source.ip());
+        let known =
+            (self.nodes.iter()).position(|row| row.node == node && row.source.ip() == source.ip());
         let at = match known {
             Some(at) => at,
             None if self.nodes.len() == MAX_ROWS => {
@@ -226,16 +226,28 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let a = plain("a@host");
-        let mut note = |from, to, packet: &[u8], now| table.note(&candidates, from, to, packet, now);
+        let mut note =
+            |from, to, packet: &[u8], now| table.note(&candidates, from, to, packet, now);
         assert_eq!(note(from(2), GROUP, &a, at(0)), Some(News::Node(0)));
         assert_eq!(note(from(2), GROUP, &a, at(2)), None);
         assert_eq!(note(from(2), OTHER, &a, at(3)), Some(News::Node(0)));
-        assert_eq!(note(from(3), GROUP, &a, at(3)), Some(News::Node(1)), "an other host");
-        assert_eq!(note(from(3), GROUP, b"junk", at(3)), Some(News::Unreadable(0)));
+        assert_eq!(
+            note(from(3), GROUP, &a, at(3)),
+            Some(News::Node(1)),
+            "an other host"
+        );
+        assert_eq!(
+            note(from(3), GROUP, b"junk", at(3)),
+            Some(News::Unreadable(0))
+        );
         assert_eq!(note(from(3), GROUP, b"more junk", at(4)), None);
         let secret = GossipSecret::new("s");
         let sealed = Codec::new(&"a@host".parse().unwrap(), Some(&secret)).encode([1; 16]);
-        assert_eq!(note(from(2), GROUP, &sealed, at(6)), Some(News::Node(0)), "an other key");
+        assert_eq!(
+            note(from(2), GROUP, &sealed, at(6)),
+            Some(News::Node(0)),
+            "an other key"
+        );
         let row = &table.nodes()[0];
         assert_eq!((row.key, row.times.count), (Key::Secret(0), 4));
         assert_eq!(row.times.interval(), Some(Duration::from_secs(2)));
