@@ -2,6 +2,8 @@
 
 mod epmd;
 mod exit;
+mod explain;
+mod gossip;
 mod join;
 mod names;
 mod output;
@@ -19,6 +21,8 @@ use clap::{Args, Parser, Subcommand};
 
 use epmd::EpmdArgs;
 use exit::Exit;
+use explain::ExplainArgs;
+use gossip::GossipArgs;
 use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
@@ -50,8 +54,10 @@ enum Command {
     Send(SendArgs),
     Nodes(NodesArgs),
     Names(NamesArgs),
+    Gossip(GossipArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
+    Explain(ExplainArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -82,8 +88,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Send(args) => visit::run(args),
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
+        Command::Gossip(args) => gossip::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
     };
