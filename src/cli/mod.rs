@@ -3,6 +3,7 @@
 mod epmd;
 mod exit;
 mod explain;
+mod gossip;
 mod join;
 mod names;
 mod output;
@@ -21,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use epmd::EpmdArgs;
 use exit::Exit;
 use explain::ExplainArgs;
+use gossip::GossipArgs;
 use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
@@ -52,6 +54,7 @@ enum Command {
     Send(SendArgs),
     Nodes(NodesArgs),
     Names(NamesArgs),
+    Gossip(GossipArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
     Explain(ExplainArgs),
@@ -85,6 +88,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Send(args) => visit::run(args),
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
+        Command::Gossip(args) => gossip::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
         Command::Explain(args) => explain::run(&args),

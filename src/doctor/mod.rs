@@ -5,6 +5,7 @@
 
 mod asking;
 mod code;
+pub mod discovery;
 mod edges;
 mod examined;
 mod exesdb;
@@ -12,6 +13,7 @@ mod facts;
 mod finding;
 mod majority;
 mod nodes;
+mod proc_net;
 mod reach;
 mod strategy;
 mod whole;
