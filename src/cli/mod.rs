@@ -1,5 +1,6 @@
 //! The commands of the `beamlink` binary.
 
+mod config;
 mod epmd;
 mod exit;
 mod explain;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use config::ConfigArgs;
 use epmd::EpmdArgs;
 use exit::Exit;
 use explain::ExplainArgs;
@@ -55,6 +57,7 @@ enum Command {
     Nodes(NodesArgs),
     Names(NamesArgs),
     Gossip(GossipArgs),
+    Config(ConfigArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
     Explain(ExplainArgs),
@@ -89,6 +92,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
         Command::Gossip(args) => gossip::run(&args),
+        Command::Config(args) => return config::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -11,10 +11,12 @@ mod examined;
 mod exesdb;
 mod facts;
 mod finding;
+pub mod host;
 mod majority;
 mod nodes;
 mod proc_net;
 mod reach;
+mod settings;
 mod strategy;
 mod whole;
 
@@ -25,4 +27,5 @@ pub use exesdb::{Store, Stores};
 pub use facts::{Facts, Interface, Limits};
 pub use finding::{Finding, Severity, Subject, ranked};
 pub use reach::{Obstacle, Reach, Stage};
+pub use settings::Checked;
 pub use strategy::{Origin, Strategy};
