@@ -1,6 +1,7 @@
 //! The commands of the `beamlink` binary.
 
 mod config;
+mod doctor;
 mod epmd;
 mod exit;
 mod explain;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use config::ConfigArgs;
+use doctor::DoctorArgs;
 use epmd::EpmdArgs;
 use exit::Exit;
 use explain::ExplainArgs;
@@ -60,6 +62,7 @@ enum Command {
     Config(ConfigArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
+    Doctor(Box<DoctorArgs>),
     Explain(ExplainArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -95,6 +98,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Config(args) => return config::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),

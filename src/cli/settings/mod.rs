@@ -5,6 +5,7 @@
 mod config;
 mod cookie_file;
 mod cookie_sources;
+mod doctor;
 mod env_file;
 mod error;
 mod flags;
@@ -29,6 +30,7 @@ use beamlink::gossip::Gossip;
 use beamlink::{Cookie, NodeName};
 
 pub(crate) use cookie_sources::cookie_sources;
+pub(crate) use doctor::{DoctorFlags, Examine};
 pub(crate) use error::SettingsError;
 pub(crate) use flags::Flags;
 pub(crate) use gossip::{Heartbeat, HeartbeatFlags, Listen, ListenFlags};
