@@ -1,5 +1,6 @@
 //! The commands of the `beamlink` binary.
 
+mod config;
 mod doctor;
 mod epmd;
 mod exit;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use config::ConfigArgs;
 use doctor::DoctorArgs;
 use epmd::EpmdArgs;
 use exit::Exit;
@@ -57,6 +59,7 @@ enum Command {
     Nodes(NodesArgs),
     Names(NamesArgs),
     Gossip(GossipArgs),
+    Config(ConfigArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
     Doctor(Box<DoctorArgs>),
@@ -92,6 +95,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
         Command::Gossip(args) => gossip::run(&args),
+        Command::Config(args) => return config::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
         Command::Doctor(args) => doctor::run(&args),
