@@ -2,6 +2,7 @@
 
 mod epmd;
 mod exit;
+mod explain;
 mod health;
 mod http_get;
 mod join;
@@ -21,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 
 use epmd::EpmdArgs;
 use exit::Exit;
+use explain::ExplainArgs;
 use health::HealthArgs;
 use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
@@ -56,6 +58,7 @@ enum Command {
     Health(HealthArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
+    Explain(ExplainArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -89,6 +92,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Health(args) => health::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
     };
