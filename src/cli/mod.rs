@@ -4,6 +4,8 @@ mod epmd;
 mod exit;
 mod explain;
 mod gossip;
+mod health;
+mod http_get;
 mod join;
 mod names;
 mod output;
@@ -23,6 +25,7 @@ use epmd::EpmdArgs;
 use exit::Exit;
 use explain::ExplainArgs;
 use gossip::GossipArgs;
+use health::HealthArgs;
 use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
@@ -55,6 +58,7 @@ enum Command {
     Nodes(NodesArgs),
     Names(NamesArgs),
     Gossip(GossipArgs),
+    Health(HealthArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
     Explain(ExplainArgs),
@@ -89,6 +93,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
         Command::Gossip(args) => gossip::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -109,6 +114,7 @@ fn command() -> Command {
         Some("cast") => Command::Cast(alone(words)),
         Some("send") => Command::Send(alone(words)),
         Some("nodes") => Command::Nodes(alone(words)),
+        Some("health") => Command::Health(alone(words)),
         _ => Cli::parse().command,
     }
 }
