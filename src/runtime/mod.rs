@@ -37,6 +37,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub use accept::Listener;
 pub use calls::{CallEnd, Caller, OpenCall};
 pub use connection::{DownReason, PeerInfo};
+pub(crate) use dial::resolve;
 pub use dial::{DialError, PeerAddress};
 pub use handles::AliasMode;
 pub use handshake_io::HandshakeFailure;
