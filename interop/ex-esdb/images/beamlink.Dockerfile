@@ -1,0 +1,12 @@
+# beamlink and nothing else. BINARY is an image that holds /beamlink, linked statically, and an empty /state of its user:
+# scripts/images makes it, from this machine's toolchain or by beamlink-binary.Dockerfile.
+ARG BINARY=beamlink-binary
+FROM ${BINARY} AS binary
+
+FROM scratch
+COPY --from=binary / /
+USER 65532:65532
+ENV BEAMLINK_STATE_DIR=/state
+EXPOSE 4000 4369 9100 45892/udp
+ENTRYPOINT ["/beamlink"]
+CMD ["join"]
