@@ -21,24 +21,38 @@ need_docker
 mapfile -t all < <(containers)
 [ ${#all[@]} -gt 0 ] || fail 1 "There is no cluster: run ./scripts/start-cluster-multicast.sh"
 
-faults=()
-running=()
+# What a node lists, by the beamlink in its own container.
+list() { docker exec "$1" /beamlink nodes "$(node_of "$1")" 2>&1; }
+
+# What is wrong with a node, one line each; nothing where it lists all others that run.
+check() {
+    local container=$1 listed other
+    listed=$(list "$container") || { say "does not answer: $listed" && return; }
+    for other in "${running[@]}"; do
+        [ "$other" = "$container" ] || grep -qFx "$(node_of "$other")" <<<"$listed" ||
+            say "does not list $(node_of "$other")"
+    done
+}
+
+running=() broken=no
 for container in "${all[@]}"; do
     state=$(state_of "$container")
     case $state in
         running*) running+=("$container") ;;
-        *) faults+=("$(node_of "$container") is down: its container $container is $state (docker start $container)") ;;
+        *)
+            broken=yes
+            say "  $(node_of "$container")  is down: its container $container has $state; docker start $container"
+            ;;
     esac
 done
-
-# What a node lists, by the beamlink in its own container.
-list() { docker exec "$1" /beamlink nodes "$(node_of "$1")" 2>&1; }
-
-# The nodes that `container` should list and does not.
-missing() {
-    local container=$1 listed other
-    listed=$(list "$container") || { say "$listed" && return 1; }
-    for other in "${running[@]}"; do
-        [ "$other" = "$container" ] || grep -qFx "$(node_of "$other")" <<<"$listed" || node_of "$other"
-    done
-}
+for container in "${running[@]}"; do
+    while faults=$(check "$container") && [ -n "$faults" ] && ((SECONDS < wait)); do sleep 0.5; done
+    if [ -n "$faults" ]; then
+        broken=yes
+        sed "s/^/  $(node_of "$container")  /" <<<"$faults"
+    else
+        say "  $(node_of "$container")  lists the $((${#running[@]} - 1)) others that run"
+    fi
+done
+[ "$broken" = no ] || fail 1 "The cluster is not whole: ${#all[@]} nodes, see above."
+say "The cluster is whole: ${#all[@]} nodes, each lists the $((${#all[@]} - 1)) others."
