@@ -2,6 +2,9 @@
 
 mod epmd;
 mod exit;
+mod explain;
+mod health;
+mod http_get;
 mod join;
 mod names;
 mod output;
@@ -19,6 +22,8 @@ use clap::{Args, Parser, Subcommand};
 
 use epmd::EpmdArgs;
 use exit::Exit;
+use explain::ExplainArgs;
+use health::HealthArgs;
 use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
@@ -50,8 +55,10 @@ enum Command {
     Send(SendArgs),
     Nodes(NodesArgs),
     Names(NamesArgs),
+    Health(HealthArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
+    Explain(ExplainArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -82,8 +89,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Send(args) => visit::run(args),
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
     };
@@ -101,6 +110,7 @@ fn command() -> Command {
         Some("cast") => Command::Cast(alone(words)),
         Some("send") => Command::Send(alone(words)),
         Some("nodes") => Command::Nodes(alone(words)),
+        Some("health") => Command::Health(alone(words)),
         _ => Cli::parse().command,
     }
 }
