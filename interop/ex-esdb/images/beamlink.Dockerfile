@@ -6,7 +6,9 @@ FROM ${BINARY} AS binary
 FROM scratch
 COPY --from=binary / /
 USER 65532:65532
-ENV BEAMLINK_STATE_DIR=/state
+# The pages are for the container itself, unless told otherwise; the health check asks where they are.
+ENV BEAMLINK_STATE_DIR=/state BEAMLINK_HTTP=127.0.0.1:4000
+HEALTHCHECK --interval=5s --timeout=4s --retries=3 CMD ["/beamlink", "health"]
 EXPOSE 4000 4369 9100 45892/udp
 ENTRYPOINT ["/beamlink"]
 CMD ["join"]
