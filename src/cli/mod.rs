@@ -1,5 +1,6 @@
 //! The commands of the `beamlink` binary.
 
+mod doctor;
 mod epmd;
 mod exit;
 mod explain;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use doctor::DoctorArgs;
 use epmd::EpmdArgs;
 use exit::Exit;
 use explain::ExplainArgs;
@@ -61,6 +63,7 @@ enum Command {
     Health(HealthArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
+    Doctor(Box<DoctorArgs>),
     Explain(ExplainArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -96,6 +99,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Health(args) => health::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),

@@ -4,6 +4,7 @@
 
 mod config;
 mod cookie_file;
+mod doctor;
 mod env_file;
 mod error;
 mod flags;
@@ -27,6 +28,7 @@ use beamlink::epmd::EpmdMode;
 use beamlink::gossip::Gossip;
 use beamlink::{Cookie, NodeName};
 
+pub(crate) use doctor::{DoctorFlags, Examine};
 pub(crate) use error::SettingsError;
 pub(crate) use flags::Flags;
 pub(crate) use gossip::{Heartbeat, HeartbeatFlags, Listen, ListenFlags};

@@ -400,6 +400,22 @@ pub(super) const LISTEN: &[&Setting] = &[
     &LISTEN_JSON,
 ];
 
+/// The settings of the doctor.
+pub(super) const DOCTOR: &[&Setting] = &[
+    &COOKIE,
+    &COOKIE_FILE,
+    &EPMD_PORT,
+    &GOSSIP_PORT,
+    &IF_ADDR,
+    &MULTICAST_IF,
+    &MULTICAST_ADDR,
+    &MULTICAST_TTL,
+    &BROADCAST_ONLY,
+    &SECRET,
+    &SECRET_FILE,
+    &ANSWER_JSON,
+];
+
 /// The settings of a command that sends one.
 pub(super) const HEARTBEAT: &[&Setting] = &[
     &GOSSIP_PORT,
