@@ -249,10 +249,21 @@ impl Namespace {
         let path = format!("/etc/netns/{}/hosts", self.name);
         let wrong = |error| Missing(format!("{path}: {error}"));
         let table = fs::read_to_string(&path).map_err(wrong)?;
-        // The first line that has the name counts.
-        let mut table: Vec<&str> = table.lines().filter(|line| !line.ends_with('#')).collect();
-        let line = address.map(|address| format!("{address} {host} #"));
-        table.splice(0..0, line.as_deref());
+        // All lines of a name count, so that the right one is set aside meanwhile.
+        const ASIDE: &str = "#was ";
+        const WRONG: &str = " #";
+        let kept = table.lines().filter(|line| !line.ends_with(WRONG));
+        let mut table: Vec<String> = kept
+            .map(|line| line.trim_start_matches(ASIDE).to_owned())
+            .collect();
+        if let Some(address) = address {
+            for line in &mut table {
+                if line.split(' ').nth(1) == Some(host) {
+                    line.insert_str(0, ASIDE);
+                }
+            }
+            table.push(format!("{address} {host}{WRONG}"));
+        }
         fs::write(&path, table.join("\n") + "\n").map_err(wrong)
     }
 

@@ -362,13 +362,6 @@ codes! {
         remedy: "give all nodes the same net_ticktime (-kernel net_ticktime N), and restart it",
         more: "OTP's documentation asks for the same value on all nodes of a cluster; the default is 60 s.",
     }
-    SplitBrain = "split-brain", ExEsdb, Fault {
-        title: "A store has more than one leader",
-        means: "parts of the cluster write on their own: what one side stores, the other never sees",
-        remedy: "stop the nodes of the smaller side, see that the network holds, and start them one after the other",
-        more: "Each member is asked for its members (`khepri_cluster:members/1`) and its leader (`ra_leaderboard:lookup_leader/1`). Sides \
-            are those who name the same leader. Save the data directory of a side before it is reset.",
-    }
     Partitioned = "partitioned", Whole, Fault {
         title: "The cluster is in parts",
         means: "the parts do not see each other, and each takes itself for the whole",
@@ -389,6 +382,13 @@ codes! {
         remedy: "connect them (`Node.connect/1` on one of them shows why not), and see that gossip reaches both",
         more: "Causes: a firewall between these two alone, a name that only one of them resolves, `connect_all false`, or \
             `Node.disconnect/1`.",
+    }
+    SplitBrain = "split-brain", ExEsdb, Fault {
+        title: "A store has more than one leader",
+        means: "parts of the cluster write on their own: what one side stores, the other never sees",
+        remedy: "stop the nodes of the smaller side, see that the network holds, and start them one after the other",
+        more: "Each member is asked for its members (`khepri_cluster:members/1`) and its leader (`ra_leaderboard:lookup_leader/1`). Sides \
+            are those who name the same leader. Save the data directory of a side before it is reset.",
     }
     MembersDiffer = "members-differ", ExEsdb, Fault {
         title: "Nodes disagree about the members of a store",

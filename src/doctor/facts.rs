@@ -146,6 +146,11 @@ impl Facts {
         }
     }
 
+    /// Whether it is a BEAM: other nodes have no limits to tell.
+    pub fn is_beam(&self) -> bool {
+        self.limits.atom_limit.is_some_and(|limit| limit > 0)
+    }
+
     /// Whether an application of that name runs there.
     pub fn runs(&self, application: &str) -> bool {
         self.applications.iter().any(|known| known == application)

@@ -204,7 +204,7 @@ fn limits(node: &Examined) -> Vec<Finding> {
     let limits = &facts.limits;
     let near = |what: &str, used: Option<i64>, limit: Option<i64>| {
         let (used, limit) = (used?, limit?);
-        if (used as f64) < NEAR * limit as f64 {
+        if limit <= 0 || (used as f64) < NEAR * limit as f64 {
             return None;
         }
         let seen = format!("{used} of {limit} {what} are used");

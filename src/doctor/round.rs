@@ -306,8 +306,8 @@ impl<'a> Ward<'a> {
         let names: Vec<NodeName> = self.patients.keys().cloned().collect();
         let views = self.patients.values().filter_map(|patient| {
             let visitor = patient.visitor.as_ref()?;
-            patient.examined.facts.as_ref()?.otp.as_ref()?;
-            Some(others(Asking(visitor), &names))
+            let facts = patient.examined.facts.as_ref()?;
+            facts.is_beam().then(|| others(Asking(visitor), &names))
         });
         let views = join_all(views).await;
         for (node, others) in views {

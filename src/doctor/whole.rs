@@ -118,12 +118,13 @@ fn kernel(all: &[Examined]) -> Vec<Finding> {
         "net_ticktime",
         seconds,
     );
-    // A node of another kind than OTP's tells no release, and has none of these settings.
+    // A node of another kind has none of these settings.
     let set = |value: fn(&Facts) -> &Option<String>, default: &'static str| {
         each(all, move |facts| {
-            facts.otp.as_ref()?;
             let value = value(facts).clone();
-            Some(value.unwrap_or_else(|| default.to_owned()))
+            facts
+                .is_beam()
+                .then(|| value.unwrap_or_else(|| default.to_owned()))
         })
     };
     // On by default since OTP 25 (OTP-17934).
