@@ -349,13 +349,6 @@ codes! {
         more: "Broadcast and multicast do not leave a network: nodes on two subnets never hear each other. Switches with IGMP snooping and \
             no querier forget groups after some minutes.",
     }
-    NotGossiping = "not-gossiping", Whole, Fault {
-        title: "A node does not gossip",
-        means: "the others run libcluster's Gossip and it does not: it waits until it is dialled",
-        remedy: "start libcluster on it with the topology of the others",
-        more: "The environment of the application `libcluster` holds the topologies; where they are handed to \
-            `Cluster.Supervisor` by the application itself, the doctor reads them from the running strategy.",
-    }
     TicktimeDiffers = "net-ticktime-differs", Whole, Fault {
         title: "net_ticktime differs",
         means: "nodes disagree about how long a silent peer is alive: the impatient one drops peers that are healthy",
