@@ -9,9 +9,12 @@ mod join;
 mod names;
 mod output;
 mod pages;
+mod reload;
+mod service;
 mod settings;
 mod signals;
 mod term;
+mod top;
 mod visit;
 
 use std::ffi::OsString;
@@ -28,6 +31,7 @@ use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
 use term::TermArgs;
+use top::TopArgs;
 use visit::{ApplyArgs, CallArgs, CastArgs, NodesArgs, PingArgs, RpcArgs, SendArgs};
 
 /// Joins running BEAM clusters as a full, visible and harmless member, and asks their nodes.
@@ -56,6 +60,7 @@ enum Command {
     Nodes(NodesArgs),
     Names(NamesArgs),
     Health(HealthArgs),
+    Top(TopArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
     Explain(ExplainArgs),
@@ -90,6 +95,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
         Command::Health(args) => health::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -129,7 +135,7 @@ fn alone<A: Args>(words: Vec<OsString>) -> A {
 fn join(args: &JoinArgs) -> Exit {
     match Settings::resolve(&args.flags, &Surroundings::of_this_process()) {
         Ok(settings) if args.print_config => print_config(&settings),
-        Ok(settings) => join::run(settings),
+        Ok(settings) => join::run(settings, &args.flags),
         Err(error) => {
             eprintln!("beamlink: {error}");
             Exit::Usage
