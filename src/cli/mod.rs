@@ -1,6 +1,7 @@
 //! The commands of the `beamlink` binary.
 
 mod doctor;
+mod config;
 mod epmd;
 mod exit;
 mod explain;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use doctor::DoctorArgs;
+use config::ConfigArgs;
 use epmd::EpmdArgs;
 use exit::Exit;
 use explain::ExplainArgs;
@@ -61,6 +63,7 @@ enum Command {
     Names(NamesArgs),
     Gossip(GossipArgs),
     Health(HealthArgs),
+    Config(ConfigArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
     Doctor(Box<DoctorArgs>),
@@ -97,6 +100,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Names(args) => names::run(&args),
         Command::Gossip(args) => gossip::run(&args),
         Command::Health(args) => health::run(&args),
+        Command::Config(args) => return config::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
         Command::Doctor(args) => doctor::run(&args),
