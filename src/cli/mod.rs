@@ -6,6 +6,8 @@ mod epmd;
 mod exit;
 mod explain;
 mod gossip;
+mod health;
+mod http_get;
 mod join;
 mod names;
 mod output;
@@ -27,6 +29,7 @@ use epmd::EpmdArgs;
 use exit::Exit;
 use explain::ExplainArgs;
 use gossip::GossipArgs;
+use health::HealthArgs;
 use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
@@ -60,6 +63,7 @@ enum Command {
     Names(NamesArgs),
     Gossip(GossipArgs),
     Config(ConfigArgs),
+    Health(HealthArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
     Doctor(Box<DoctorArgs>),
@@ -96,6 +100,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Names(args) => names::run(&args),
         Command::Gossip(args) => gossip::run(&args),
         Command::Config(args) => return config::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
         Command::Doctor(args) => doctor::run(&args),
@@ -117,6 +122,7 @@ fn command() -> Command {
         Some("cast") => Command::Cast(alone(words)),
         Some("send") => Command::Send(alone(words)),
         Some("nodes") => Command::Nodes(alone(words)),
+        Some("health") => Command::Health(alone(words)),
         _ => Cli::parse().command,
     }
 }

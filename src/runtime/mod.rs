@@ -119,6 +119,8 @@ struct Core {
     caller: OnceLock<Arc<Entry>>,
     events: UnboundedSender<PeerEvent>,
     started: Instant,
+    /// Milliseconds of the uptime when the ticker last went round.
+    ticked: AtomicU64,
     next_pid: AtomicU64,
     next_reference: AtomicU64,
     next_unlink: AtomicU64,
@@ -139,6 +141,7 @@ impl Runtime {
             caller: OnceLock::new(),
             events,
             started: Instant::now(),
+            ticked: AtomicU64::new(0),
             next_pid: AtomicU64::new(1),
             next_reference: AtomicU64::new(1),
             next_unlink: AtomicU64::new(1),

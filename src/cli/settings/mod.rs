@@ -20,7 +20,7 @@ mod tests;
 mod visit;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,6 +35,7 @@ pub(crate) use error::SettingsError;
 pub(crate) use flags::Flags;
 pub(crate) use gossip::{Heartbeat, HeartbeatFlags, Listen, ListenFlags};
 pub(crate) use report::Report;
+pub(crate) use resolve::http_address;
 pub(crate) use source::Surroundings;
 pub(crate) use visit::{AskEpmd, AskFlags, ServeEpmd, ServeFlags, Visit, VisitFlags};
 
@@ -55,6 +56,10 @@ pub(crate) struct Settings {
     /// None: all.
     pub(crate) dist_addr: Option<IpAddr>,
     pub(crate) state_dir: Option<PathBuf>,
+    /// None: no HTTP.
+    pub(crate) http: Option<SocketAddr>,
+    /// How many peers must be up for the node to be ready.
+    pub(crate) ready_when: usize,
     pub(crate) exit_when: Option<usize>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) json: bool,
@@ -126,6 +131,8 @@ impl Settings {
         }
         let dist_addr = from.optional(&table::DIST_ADDR, resolve::parsed)?;
         let state_dir = from.state_dir()?;
+        let http = from.optional(&table::HTTP, resolve::http_address)?;
+        let ready_when = from.with_default(&table::READY_WHEN, resolve::parsed)?;
         let exit_when = from
             .optional(&table::EXIT_WHEN, resolve::parsed)?
             .map(NonZeroUsize::get);
@@ -148,6 +155,8 @@ impl Settings {
             dist_port,
             dist_addr,
             state_dir,
+            http,
+            ready_when,
             exit_when,
             timeout,
             json,

@@ -35,6 +35,7 @@ pub(crate) struct Setting {
 const NODE: &str = "Node";
 const GOSSIP: &str = "Gossip (libcluster's settings)";
 const REACH: &str = "Finding and being found";
+const WATCH: &str = "Watch";
 const RUN: &str = "Run";
 
 const A_PORT: &str = "a port from 1 to 65535";
@@ -276,6 +277,28 @@ pub(super) const STATE_DIR: Setting = Setting {
     help: "Folder that remembers when this name left its cluster, so that a restart within 10 s waits; none for no such wait [default: $XDG_RUNTIME_DIR/beamlink, else /tmp/beamlink-<uid>]",
 };
 
+pub(super) const HTTP: Setting = Setting {
+    key: "http",
+    flag: "http",
+    shape: Shape::Value("ADDR"),
+    env: &["BEAMLINK_HTTP"],
+    default: None,
+    expects: "an address with a port such as 127.0.0.1:4000, or a port",
+    heading: WATCH,
+    help: "Serve health, metrics and a page here: ADDR:PORT, or a port for this host alone [default: not at all]",
+};
+
+pub(super) const READY_WHEN: Setting = Setting {
+    key: "ready_when",
+    flag: "ready-when",
+    shape: Shape::Value("N"),
+    env: &["BEAMLINK_READY_WHEN"],
+    default: Some("0"),
+    expects: "a number",
+    heading: WATCH,
+    help: "Be ready (/readyz, /health) only while at least N visible peers are up",
+};
+
 pub(super) const EXIT_WHEN: Setting = Setting {
     key: "exit_when",
     flag: "exit-when",
@@ -432,6 +455,8 @@ pub(super) const ALL: &[&Setting] = &[
     &DIST_PORT,
     &DIST_ADDR,
     &STATE_DIR,
+    &HTTP,
+    &READY_WHEN,
     &EXIT_WHEN,
     &TIMEOUT,
     &JSON,
