@@ -244,6 +244,17 @@ impl Connection {
         (read(&self.received), read(&self.sent))
     }
 
+    /// Bytes that wait to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// How long ago the last frame was complete.
+    pub(crate) fn silent(&self, now: Duration) -> Duration {
+        let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
+        now.saturating_sub(heard)
+    }
+
     fn wrote(&self, now: Duration) {
         self.written.store(millis(now), Ordering::Relaxed);
     }
