@@ -3,6 +3,7 @@
 mod epmd;
 mod exit;
 mod explain;
+mod gossip;
 mod health;
 mod http_get;
 mod join;
@@ -23,6 +24,7 @@ use clap::{Args, Parser, Subcommand};
 use epmd::EpmdArgs;
 use exit::Exit;
 use explain::ExplainArgs;
+use gossip::GossipArgs;
 use health::HealthArgs;
 use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
@@ -55,6 +57,7 @@ enum Command {
     Send(SendArgs),
     Nodes(NodesArgs),
     Names(NamesArgs),
+    Gossip(GossipArgs),
     Health(HealthArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
@@ -89,6 +92,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Send(args) => visit::run(args),
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
+        Command::Gossip(args) => gossip::run(&args),
         Command::Health(args) => health::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),

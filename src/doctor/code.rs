@@ -307,6 +307,12 @@ codes! {
         more: "Each member is asked for its members (`khepri_cluster:members/1`) and its leader (`ra_leaderboard:lookup_leader/1`). Sides \
             are those who name the same leader. Save the data directory of a side before it is reset.",
     }
+    Partitioned = "partitioned", Whole, Fault {
+        title: "The cluster is in parts",
+        means: "the parts do not see each other, and each takes itself for the whole",
+        remedy: "find what keeps them apart among the findings above; then connect one node of each side (Node.connect/1)",
+        more: "All nodes named answered the doctor. Where gossip, cookies and names are right, it is the network between the parts.",
+    }
     OverlappingPartition = "overlapping-partition", Whole, Fault {
         title: "An overlapping partition",
         means: "some nodes see only some of the others: with prevent_overlapping_partitions (on since OTP 25) `global` goes on \
@@ -340,6 +346,19 @@ codes! {
         remedy: "look for a node that hangs, or that does not answer what Swarm asks; then restart the tracker",
         more: "Swarm 3.4 asks each new node for its applications, without a time limit: one node that does not answer freezes \
             all trackers.",
+    }
+    KernelDiffers = "kernel-settings-differ", Whole, Hint {
+        title: "Settings of the kernel differ",
+        means: "prevent_overlapping_partitions and connect_all are meant to be the same on all nodes",
+        remedy: "give all nodes the same value, and restart the odd one",
+        more: "With `prevent_overlapping_partitions` on one side only, `global` disconnects nodes that others hold on to. \
+            With `connect_all false` a node connects to those that it names, and is not told of the others.",
+    }
+    NearLimit = "near-limit", Nodes, Hint {
+        title: "A node is near a limit",
+        means: "a BEAM that reaches the limit of its atoms, processes or ports fails, by atoms at once and as a whole",
+        remedy: "find what makes them; raise the limit by +t, +P or +Q",
+        more: "Atoms are never collected. Node names that are made up at random leave one atom each on every node that hears of them.",
     }
     SortsFirst = "guest-sorts-first", Whole, Fault {
         title: "A guest's name sorts before those of the stores",

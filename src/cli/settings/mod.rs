@@ -7,6 +7,7 @@ mod cookie_file;
 mod env_file;
 mod error;
 mod flags;
+mod gossip;
 mod host;
 mod report;
 mod resolve;
@@ -28,6 +29,7 @@ use beamlink::{Cookie, NodeName};
 
 pub(crate) use error::SettingsError;
 pub(crate) use flags::Flags;
+pub(crate) use gossip::{Heartbeat, HeartbeatFlags, Listen, ListenFlags};
 pub(crate) use report::Report;
 pub(crate) use resolve::http_address;
 pub(crate) use source::Surroundings;
