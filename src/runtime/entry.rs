@@ -117,7 +117,12 @@ impl Entry {
     /// Why it must end, if it must.
     pub(crate) fn ending(&self) -> Option<Term> {
         let must_end = self.must_end.load(Ordering::Acquire);
-        must_end.then(|| self.lock().ending.take().unwrap_or_else(|| Term::atom("killed")))
+        must_end.then(|| {
+            self.lock()
+                .ending
+                .take()
+                .unwrap_or_else(|| Term::atom("killed"))
+        })
     }
 
     /// The linked process `from` ended with `reason`.

@@ -69,11 +69,7 @@ pub(super) async fn read_all(
 }
 
 /// Reads up to `size` bytes or more. The buffer is there only while there is something in it.
-async fn read(
-    socket: &mut OwnedReadHalf,
-    buffer: &mut BytesMut,
-    size: usize,
-) -> io::Result<usize> {
+async fn read(socket: &mut OwnedReadHalf, buffer: &mut BytesMut, size: usize) -> io::Result<usize> {
     poll_fn(|context| {
         if buffer.is_empty() {
             let spare = SPARE.take();
