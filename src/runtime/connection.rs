@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -115,7 +115,7 @@ impl Connection {
         self.pushed(self.outbox.push_in_room(frames, when))
     }
 
-    pub(crate) fn push_piece(&self, head: &[u8], body: bytes::Bytes) -> Result<(), Refused> {
+    pub(crate) fn push_piece(&self, head: &[u8], body: Vec<Bytes>) -> Result<(), Refused> {
         self.pushed(self.outbox.push_piece(head, body).map(|()| None))
     }
 
