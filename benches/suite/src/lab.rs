@@ -104,7 +104,7 @@ pub(crate) struct Programs {
     pub(crate) ours: PathBuf,
     /// `None` when they were not built.
     pub(crate) peers: Option<PathBuf>,
-    pub(crate) beamlink: PathBuf,
+    beamlink: Option<PathBuf>,
     pub(crate) beamlink_static: Option<PathBuf>,
 }
 
@@ -114,20 +114,18 @@ impl Programs {
         let own = std::env::current_exe()?;
         let folder = own.parent().unwrap_or(Path::new("."));
         let found = |path: PathBuf| path.exists().then_some(path);
-        let needed = |name: &str| {
-            let path = folder.join(name);
-            found(path.clone()).ok_or_else(|| {
-                Failure(format!(
-                    "{} is not built: run scripts/bench",
-                    path.display()
-                ))
-            })
-        };
+        let ours = folder.join("ours");
+        if !ours.exists() {
+            return Err(Failure(format!(
+                "{} is not built: run scripts/bench",
+                ours.display()
+            )));
+        }
         let profile = folder.file_name().unwrap_or_default();
         let target = folder.parent().unwrap_or(Path::new("."));
         Ok(Programs {
-            ours: needed("ours")?,
-            beamlink: needed("beamlink")?,
+            ours,
+            beamlink: found(folder.join("beamlink")),
             peers: found(target.join("peers").join(profile).join("peers")),
             beamlink_static: found(
                 target
@@ -136,6 +134,12 @@ impl Programs {
                     .join("beamlink"),
             ),
         })
+    }
+
+    /// The command.
+    pub(crate) fn beamlink(&self) -> Result<&Path, Failure> {
+        let missing = || Failure("the command beamlink is not built: run scripts/bench".to_owned());
+        self.beamlink.as_deref().ok_or_else(missing)
     }
 
     /// A node of ours.
@@ -157,11 +161,9 @@ impl Programs {
 }
 
 impl Lab {
-    /// Starts all, `releases` of OTP at most.
-    pub(crate) fn start(releases: usize) -> Result<Lab, Failure> {
-        // edp_node asks no other.
-        let free = std::net::TcpListener::bind(("127.0.0.1", 4369)).is_ok();
-        let epmd = Epmd::start(if free { 4369 } else { interop::tcp() }, None)?;
+    /// Starts all, `releases` of OTP at most, and an EPMD at `port`.
+    pub(crate) fn start(releases: usize, port: Option<u16>) -> Result<Lab, Failure> {
+        let epmd = Epmd::start(port.unwrap_or_else(interop::tcp), None)?;
         let programs = Programs::find()?;
         let mut ours = programs.node(NEAR, OUR_NAMES[0], epmd.port(), 60, 0)?;
         let mut far = programs.node(FAR, OUR_NAMES[1], epmd.port(), 60, 0)?;

@@ -8,11 +8,13 @@ mod lab;
 mod machine;
 mod plot;
 mod row;
+mod short;
 mod table;
 mod worker;
 mod workloads;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -35,7 +37,11 @@ struct Arguments {
     /// How many releases of OTP take part, the host's first.
     #[arg(long, default_value_t = 3, value_name = "COUNT")]
     releases: usize,
-    /// The repository, where benches/RESULTS.md, benches/results.json and docs/images are written.
+    /// The port of the EPMD that is started; edp_node knows none but 4369.
+    #[arg(long, value_name = "PORT")]
+    epmd: Option<u16>,
+    /// The repository: benches/RESULTS.md, benches/results.json and docs/images are written there, and the short table
+    /// between the marks in README.md and docs/PERFORMANCE.md.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }
@@ -71,7 +77,7 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
         Plan::FULL
     };
     let load = machine::load();
-    let mut lab = Lab::start(arguments.releases)?;
+    let mut lab = Lab::start(arguments.releases, arguments.epmd)?;
     let machine = Machine::seen(&lab, load);
     let mut all = Measured::default();
     let mut complete = true;
@@ -107,19 +113,27 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
 }
 
 fn write(
-    folder: &std::path::Path,
+    folder: &Path,
     text: &str,
     json: &serde_json::Value,
     all: &Measured,
 ) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder.join("images"))?;
-    std::fs::write(folder.join("RESULTS.md"), text)?;
-    std::fs::write(folder.join("results.json"), format!("{json:#}\n"))?;
+    let (results, images) = (folder.join("benches"), folder.join("docs/images"));
+    fs::create_dir_all(&results)?;
+    fs::create_dir_all(&images)?;
+    fs::write(results.join("RESULTS.md"), text)?;
+    fs::write(results.join("results.json"), format!("{json:#}\n"))?;
     for plot in &all.plots {
-        std::fs::write(
-            folder.join("images").join(format!("{}.svg", plot.file)),
-            plot.svg(),
-        )?;
+        fs::write(images.join(format!("{}.svg", plot.file)), plot.svg())?;
+    }
+    let table = short::table(&all.rows);
+    for name in ["README.md", "docs/PERFORMANCE.md"] {
+        let path = folder.join(name);
+        // It may not be there, and need not have a place for the table.
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        if let Some(after) = short::put(&before, &table) {
+            fs::write(&path, after)?;
+        }
     }
     Ok(())
 }

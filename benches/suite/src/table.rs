@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::machine::Machine;
 use crate::plot::Plot;
 use crate::row::{Cell, OURS, Row, Verdict};
+use crate::short;
 
 /// Four digits at most, none too many.
 pub(crate) fn shown(figure: f64) -> String {
@@ -130,6 +131,7 @@ pub(crate) fn markdown(
          not is in [PERFORMANCE.md](../docs/PERFORMANCE.md).\n",
         machine.lines()
     );
+    out.push_str(&format!("\n## In short\n\n{}", short::table(rows)));
     for (group, title) in titles {
         let mine: Vec<&Row> = rows.iter().filter(|row| row.group == *group).collect();
         if mine.is_empty() {

@@ -17,7 +17,7 @@ const RUNS_OF_ELIXIR: usize = 5;
 pub(super) fn measure(lab: &mut Lab, plan: Plan) -> Result<Measured, Failure> {
     let server = lab.beams[0].server.name().to_owned();
     let epmd = lab.epmd.port();
-    let binary = lab.programs.beamlink.clone();
+    let binary = lab.programs.beamlink()?.to_owned();
     let mut rows = Vec::new();
     for (shown, words, others) in [
         (

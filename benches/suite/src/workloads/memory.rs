@@ -21,7 +21,7 @@ pub(super) fn measure(lab: &mut Lab, plan: Plan) -> Result<Measured, Failure> {
 fn idle(lab: &mut Lab, plan: Plan) -> Result<Row, Failure> {
     let mut cells = Cells::default();
     for round in 0..plan.rounds {
-        let options = BeamlinkOptions::new(&lab.programs.beamlink)
+        let options = BeamlinkOptions::new(lab.programs.beamlink()?)
             .env("RELEASE_COOKIE", COOKIE)
             .env("ERL_EPMD_PORT", &lab.epmd.port().to_string())
             .args(&[

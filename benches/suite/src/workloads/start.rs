@@ -31,7 +31,7 @@ pub(super) fn measure(lab: &mut Lab, plan: Plan) -> Result<Measured, Failure> {
     let mut cells = Cells::default();
     for round in 0..plan.rounds {
         let name = format!("zz_maint_start{round}@localhost");
-        let options = BeamlinkOptions::new(&lab.programs.beamlink)
+        let options = BeamlinkOptions::new(lab.programs.beamlink()?)
             .env("RELEASE_COOKIE", COOKIE)
             .env("ERL_EPMD_PORT", &epmd.to_string())
             .env("EX_ESDB_CLUSTER_PORT", &gossip)
