@@ -7,7 +7,7 @@ use edp_node::Node;
 use erltf::OwnedTerm;
 use erltf::types::Atom;
 
-use crate::{Answer, Error, answer, percentiles};
+use crate::{Answer, Error, answer, now, percentiles};
 
 pub(crate) fn serve(name: &str, peer: &str, cookie: &str) -> Result<(), Error> {
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -39,9 +39,10 @@ async fn send(node: &Node, peer: &str, count: i64) -> Answer {
         },
         other => return Err(format!("{other:?} is no answer of rex").into()),
     };
+    let begin = now();
     for number in 0..count {
         let message = vec![OwnedTerm::Atom(Atom::new("tick")), OwnedTerm::Integer(number)];
         node.send(&pid, OwnedTerm::Tuple(message)).await?;
     }
-    Ok(Vec::new())
+    Ok(vec![begin])
 }

@@ -8,7 +8,7 @@ use erl_dist::message::{Message, Receiver, Sender, channel};
 use erl_dist::node::{Creation, LocalNode};
 use smol::net::TcpStream;
 
-use crate::{Answer, Error, answer, percentiles};
+use crate::{Answer, Error, answer, now, percentiles};
 
 struct Peer {
     to: Sender<TcpStream>,
@@ -46,6 +46,7 @@ impl Peer {
 
     async fn send(&mut self, count: u32) -> Answer {
         let pid = self.pid();
+        let begin = now();
         for number in 0..count {
             let message = Tuple::from(vec![
                 Atom::from("tick").into(),
@@ -54,7 +55,7 @@ impl Peer {
             let message = Message::reg_send(pid.clone(), Atom::from("sink"), message.into());
             self.to.send(message).await?;
         }
-        Ok(Vec::new())
+        Ok(vec![begin])
     }
 
     async fn calls(&mut self, count: usize) -> Answer {

@@ -62,16 +62,22 @@ defmodule Bench do
     for share <- [50, 99], do: elem(sorted, div(tuple_size(sorted) * share, 100))
   end
 
-  @doc "Sends `count` messages to `sink` on `node`: `{:tick, number}`, or binaries of `size` bytes."
-  def send_all(node, count, 0), do: ticks({:sink, node}, count)
-
+  @doc "Sends `count` messages to `sink` on `node`: `{:tick, number}`, or binaries of `size` bytes. When it began."
   def send_all(node, count, size) do
     binary = :binary.copy(<<7>>, size)
-    for _ <- 1..count, do: send({:sink, node}, binary)
-    [count]
+    start = System.os_time(:nanosecond)
+    if size == 0, do: ticks({:sink, node}, count), else: binaries({:sink, node}, count, binary)
+    [start]
   end
 
-  defp ticks(_, 0), do: [0]
+  defp binaries(_, 0, _), do: :ok
+
+  defp binaries(to, n, binary) do
+    send(to, binary)
+    binaries(to, n - 1, binary)
+  end
+
+  defp ticks(_, 0), do: :ok
 
   defp ticks(to, n) do
     send(to, {:tick, n})
@@ -80,21 +86,18 @@ defmodule Bench do
 
   @doc "Starts a process `sink` that counts `count` messages."
   def sink(count) do
-    pid = spawn(fn -> first(count) end)
+    pid = spawn(fn -> count(count) end)
     true = Process.register(pid, :sink)
     []
   end
 
-  # It does not count `{:passed, from}`, which may come before the last message.
-  defp first(count) do
-    rest(1)
-
-    start = System.monotonic_time(:nanosecond)
-    rest(count - 1)
-    passed = System.monotonic_time(:nanosecond) - start
+  # It does not count `{:end, from}`, which may come before the last message.
+  defp count(count) do
+    rest(count)
+    now = System.os_time(:nanosecond)
 
     receive do
-      {:passed, from} -> send(from, {:passed, passed})
+      {:end, from} -> send(from, {:ended, now})
     end
   end
 
@@ -107,14 +110,14 @@ defmodule Bench do
     end
   end
 
-  @doc "Nanoseconds between the first and the last message that the sink counted."
+  @doc "When the sink had all."
   def wait do
-    send(:sink, {:passed, self()})
+    send(:sink, {:end, self()})
 
     receive do
-      {:passed, passed} -> [passed]
+      {:ended, now} -> [now]
     after
-      120_000 -> raise "the sink did not get all"
+      60_000 -> raise "the sink did not get all"
     end
   end
 

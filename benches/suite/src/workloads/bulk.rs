@@ -1,5 +1,6 @@
 //! Binaries of any size, one way, from core to core: those of 1 MiB are in the table.
 
+use super::messages::{into_sink, sunk};
 use super::{Measured, Plan};
 use crate::cores::{FAR, NEAR};
 use crate::failure::Failure;
@@ -30,19 +31,22 @@ impl Tcp {
     pub(super) fn rate(&mut self, count: usize, size: usize) -> Result<f64, Failure> {
         let bytes = count * size;
         self.to.begin(&format!("take {bytes}"))?;
-        self.from
-            .ask(&format!("give {bytes} {size} {}", self.port))?;
-        let nanos = self.to.end()?.first().copied().unwrap_or(f64::NAN);
-        Ok(bytes as f64 / nanos)
+        let begin = self
+            .from
+            .one(&format!("give {bytes} {size} {}", self.port))?;
+        let end = self.to.end()?.first().copied().unwrap_or(f64::NAN);
+        Ok(bytes as f64 / (end - begin))
     }
 }
 
-/// GB/s of binaries from our near node to the far one. The first one is not counted: the clock runs from it on.
+/// GB/s of binaries from our near node to the far one.
 pub(super) fn between_ours(lab: &mut Lab, count: usize, size: usize) -> Result<f64, Failure> {
     lab.far.ask(&format!("sink {count} {size}"))?;
-    lab.ours
-        .ask(&format!("send {count} {size} {}", OUR_NAMES[1]))?;
-    Ok(rate(count, size, lab.far.one("wait")?))
+    let begin = lab
+        .ours
+        .one(&format!("send {count} {size} {}", OUR_NAMES[1]))?;
+    let [end, ..] = sunk(&mut lab.far)?;
+    Ok((count * size) as f64 / (end - begin))
 }
 
 pub(super) fn into_beam(
@@ -51,22 +55,18 @@ pub(super) fn into_beam(
     count: usize,
     size: usize,
 ) -> Result<f64, Failure> {
-    beams.server.run(&format!("Bench.sink({count})"))?;
-    ours.ask(&format!("send {count} {size} {}", beams.server.name()))?;
-    Ok(rate(count, size, beams.server.one("Bench.wait()")?))
+    let send = format!("send {count} {size} {}", beams.server.name());
+    let rate = into_sink(beams, count, |_| ours.one(&send))?;
+    Ok(rate * size as f64 / 1e3)
 }
 
 pub(super) fn between_beams(beams: &mut Beams, count: usize, size: usize) -> Result<f64, Failure> {
-    beams.server.run(&format!("Bench.sink({count})"))?;
-    let server = beams.server.name().to_owned();
-    beams
-        .caller
-        .run(&format!("Bench.send_all(:\"{server}\", {count}, {size})"))?;
-    Ok(rate(count, size, beams.server.one("Bench.wait()")?))
-}
-
-fn rate(count: usize, size: usize, nanos: f64) -> f64 {
-    ((count - 1) * size) as f64 / nanos
+    let send = format!(
+        "Bench.send_all(:\"{}\", {count}, {size})",
+        beams.server.name()
+    );
+    let rate = into_sink(beams, count, |beams| beams.caller.one(&send))?;
+    Ok(rate * size as f64 / 1e3)
 }
 
 pub(super) fn measure(lab: &mut Lab, plan: Plan) -> Result<Measured, Failure> {

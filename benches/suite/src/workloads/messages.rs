@@ -23,16 +23,16 @@ pub(super) fn measure(lab: &mut Lab, plan: Plan) -> Result<Measured, Failure> {
     Ok(rows.into())
 }
 
-/// Millions of messages a second that `send` gets into the sink of the server.
-fn into_sink(
+/// Millions of messages a second, from the moment when `send` began, which it returns, until the server's sink has all.
+pub(super) fn into_sink(
     beams: &mut Beams,
     count: usize,
-    send: impl FnOnce(&mut Beams) -> Result<(), Failure>,
+    send: impl FnOnce(&mut Beams) -> Result<f64, Failure>,
 ) -> Result<f64, Failure> {
     beams.server.run(&format!("Bench.sink({count})"))?;
-    send(beams)?;
-    let nanos = beams.server.one("Bench.wait()")?;
-    Ok(count as f64 * 1e3 / nanos)
+    let begin = send(beams)?;
+    let end = beams.server.one("Bench.wait()")?;
+    Ok(count as f64 * 1e3 / (end - begin))
 }
 
 fn into_beam(lab: &mut Lab, plan: Plan, at: usize, raw: &mut Worker) -> Result<Row, Failure> {
@@ -57,32 +57,30 @@ fn into_beam(lab: &mut Lab, plan: Plan, at: usize, raw: &mut Worker) -> Result<R
         let Lab { ours, beams, .. } = lab;
         let beams = &mut beams[at];
         let rate = into_sink(beams, many, |_| {
-            ours.ask(&format!("send {many} 0 {server}")).map(drop)
+            ours.one(&format!("send {many} 0 {server}"))
         })?;
         cells.add(OURS, rate);
         let rate = into_sink(beams, many, |_| {
-            raw.ask(&format!("inject {many} {server} {port} {COOKIE}"))
-                .map(drop)
+            raw.one(&format!("inject {many} {server} {port} {COOKIE}"))
         })?;
         cells.add("raw bytes", rate);
         let release = beams.name.clone();
         let rate = into_sink(beams, many, |beams| {
             beams
                 .caller
-                .run(&format!("Bench.send_all(:\"{server}\", {many}, 0)"))
-                .map(drop)
+                .one(&format!("Bench.send_all(:\"{server}\", {many}, 0)"))
         })?;
         cells.add(&release, rate);
         if let Ok(peer) = &mut erl_dist {
             cells.add(
                 "erl_dist",
-                into_sink(beams, few, |_| peer.ask(&format!("send {few}")).map(drop))?,
+                into_sink(beams, few, |_| peer.one(&format!("send {few}")))?,
             );
         }
         if let Ok(peer) = &mut edp {
             cells.add(
                 "edp_node",
-                into_sink(beams, few, |_| peer.ask(&format!("send {few}")).map(drop))?,
+                into_sink(beams, few, |_| peer.one(&format!("send {few}")))?,
             );
         }
     }
@@ -123,18 +121,15 @@ fn from_beam(ours: &mut Worker, beams: &mut Beams, plan: Plan) -> Result<Vec<Row
     let (mut rates, mut shares) = (Cells::default(), Cells::default());
     for _ in 0..plan.rounds {
         ours.ask(&format!("sink {count} 0"))?;
-        beams.server.run(&format!(
-            "Bench.send_all(:\"{}\", {count}, 0)",
-            OUR_NAMES[0]
-        ))?;
-        let (passed, worked) = passed_and_worked(ours)?;
-        rates.add(OURS, count as f64 * 1e3 / passed);
+        let all = format!("Bench.send_all(:\"{}\", {count}, 0)", OUR_NAMES[0]);
+        let begin = beams.server.one(&all)?;
+        let [end, passed, worked] = sunk(ours)?;
+        rates.add(OURS, count as f64 * 1e3 / (end - begin));
         shares.add(OURS, worked / passed);
         let rate = into_sink(beams, count, |beams| {
             beams
                 .caller
-                .run(&format!("Bench.send_all(:\"{server}\", {count}, 0)"))
-                .map(drop)
+                .one(&format!("Bench.send_all(:\"{server}\", {count}, 0)"))
         })?;
         rates.add(&beams.name, rate);
     }
@@ -157,12 +152,11 @@ fn from_beam(ours: &mut Worker, beams: &mut Beams, plan: Plan) -> Result<Vec<Row
     ])
 }
 
-/// Nanoseconds between first and last message, and of work in between.
-fn passed_and_worked(sink: &mut Worker) -> Result<(f64, f64), Failure> {
-    match sink.ask("wait")?.as_slice() {
-        [passed, worked] => Ok((*passed, *worked)),
-        other => Err(Failure(format!("the sink said {other:?}"))),
-    }
+/// When our sink had all; the nanoseconds between its first and its last message, and those of work in between.
+pub(super) fn sunk(sink: &mut Worker) -> Result<[f64; 3], Failure> {
+    let said = sink.ask("wait")?;
+    said.try_into()
+        .map_err(|said| Failure(format!("the sink said {said:?}")))
 }
 
 fn between_ours(lab: &mut Lab, plan: Plan) -> Result<Row, Failure> {
@@ -170,9 +164,9 @@ fn between_ours(lab: &mut Lab, plan: Plan) -> Result<Row, Failure> {
     let mut cells = Cells::default();
     for _ in 0..plan.rounds {
         lab.far.ask(&format!("sink {count} 0"))?;
-        lab.ours.ask(&format!("send {count} 0 {}", OUR_NAMES[1]))?;
-        let (passed, _) = passed_and_worked(&mut lab.far)?;
-        cells.add(OURS, count as f64 * 1e3 / passed);
+        let begin = lab.ours.one(&format!("send {count} 0 {}", OUR_NAMES[1]))?;
+        let [end, ..] = sunk(&mut lab.far)?;
+        cells.add(OURS, count as f64 * 1e3 / (end - begin));
     }
     Ok(Row::new(
         "messages",

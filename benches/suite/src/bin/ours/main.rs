@@ -59,6 +59,12 @@ fn number<T: std::str::FromStr>(word: &str) -> Result<T, String> {
     word.parse().map_err(|_| format!("{word:?} is no number"))
 }
 
+/// Nanoseconds by the clock of this host: comparable with those of other processes.
+fn now() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap_or_default().as_nanos() as f64
+}
+
 /// The 50th and the 99th of a hundred.
 fn percentiles(mut all: Vec<f64>) -> [f64; 2] {
     all.sort_by(f64::total_cmp);

@@ -1,6 +1,6 @@
 //! One way: messages to the process `sink` of a peer, and a `sink` here.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use beamlink::runtime::{MailboxLimit, Process, Received, SpawnOptions};
 use beamlink::term::{Atom, Term};
@@ -10,7 +10,7 @@ use nix::sys::time::TimeValLike as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::Answer;
+use crate::{Answer, now};
 
 /// How long a sink waits for its last message.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -22,9 +22,11 @@ enum Message {
     Tick(u64),
 }
 
-/// Sends `count` messages, `{tick, Number}` or binaries of `size` bytes, as a process does.
+/// Sends `count` messages, `{tick, Number}` or binaries of `size` bytes, as a process does; when it began.
 pub(crate) async fn send(node: &Node, peer: NodeName, count: u64, size: usize) -> Answer {
     let (done, sent) = oneshot::channel();
+    let binary = bytes::Bytes::from(vec![7; size]);
+    let begin = now();
     if size == 0 {
         node.spawn(async move |process: Process| {
             let to = ("sink", &peer);
@@ -37,7 +39,6 @@ pub(crate) async fn send(node: &Node, peer: NodeName, count: u64, size: usize) -
             let _ = done.send(());
         });
     } else {
-        let binary = bytes::Bytes::from(vec![7; size]);
         node.spawn(async move |process: Process| {
             for _ in 0..count {
                 let message = Term::Binary(binary.clone());
@@ -49,12 +50,12 @@ pub(crate) async fn send(node: &Node, peer: NodeName, count: u64, size: usize) -
         });
     }
     sent.await.map_err(|_| "the connection ended")?;
-    Ok(Vec::new())
+    Ok(vec![begin])
 }
 
 /// A process named `sink` that counts what comes.
 #[derive(Debug)]
-pub(crate) struct Sink(oneshot::Receiver<(Duration, Duration)>);
+pub(crate) struct Sink(oneshot::Receiver<[f64; 3]>);
 
 impl Sink {
     /// Starts one for `count` messages.
@@ -82,21 +83,22 @@ impl Sink {
         Ok(Sink(counted))
     }
 
-    /// Nanoseconds between its first and its last message, and what of them this process worked on a core.
+    /// When it had all; nanoseconds between its first and its last message, and what of them this process worked.
     pub(crate) async fn wait(self) -> Answer {
         let counted = tokio::time::timeout(LIMIT, self.0).await?;
-        let (passed, worked) = counted.map_err(|_| "a message was not what was expected")?;
-        Ok(vec![passed.as_nanos() as f64, worked.as_nanos() as f64])
+        Ok(counted
+            .map_err(|_| "a message was not what was expected")?
+            .into())
     }
 }
 
-async fn take(process: &mut Process, count: u64, size: usize) -> Option<(Duration, Duration)> {
+async fn take(process: &mut Process, count: u64, size: usize) -> Option<[f64; 3]> {
     let mut begin = None;
     for _ in 0..count {
         let Received::Message(body) = process.receive().await else {
             return None;
         };
-        begin.get_or_insert_with(|| (Instant::now(), worked()));
+        begin.get_or_insert_with(|| (now(), worked()));
         match size {
             0 => {
                 let Message::Tick(_) = body.typed().ok()?;
@@ -107,8 +109,9 @@ async fn take(process: &mut Process, count: u64, size: usize) -> Option<(Duratio
             },
         }
     }
-    let (begin, before) = begin?;
-    Some((begin.elapsed(), worked().saturating_sub(before)))
+    let ((begin, before), end) = (begin?, now());
+    let worked = worked().saturating_sub(before);
+    Some([end, end - begin, worked.as_nanos() as f64])
 }
 
 /// Time that this process has spent on cores, in the kernel too.

@@ -2,14 +2,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::time::Instant;
 
 use beamlink::NodeName;
 use beamlink::dist::{Control, Flags, Framing, encode_frame};
 use beamlink::term::{Atom, Pid, Term};
 use bytes::BytesMut;
 
-use crate::{Answer, handshake, number};
+use crate::{Answer, handshake, now, number};
 
 /// Bytes of one write of messages that were encoded before, and of one read.
 const LARGE: usize = 256 * 1024;
@@ -27,10 +26,10 @@ pub(crate) fn serve() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         ["take", bytes] => take(&listener, number(bytes)?),
         ["give", bytes, size, port] => give(number(bytes)?, number(size)?, number(port)?),
         ["inject", count, peer, port, cookie] => {
-            let stream =
+            let (stream, begin) =
                 tokio.block_on(inject(number(count)?, peer.parse()?, number(port)?, cookie))?;
             kept = Some(stream);
-            Ok(Vec::new())
+            Ok(vec![begin])
         }
         _ => Err(format!("no request: {words:?}").into()),
     })?;
@@ -38,41 +37,40 @@ pub(crate) fn serve() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     Ok(())
 }
 
-/// Reads so many bytes; nanoseconds between the first and the last of them.
+/// Reads so many bytes; when it had them.
 fn take(listener: &TcpListener, bytes: usize) -> Answer {
     let (mut stream, _) = listener.accept()?;
     let mut buffer = vec![0; LARGE];
     let mut left = bytes;
-    let mut begin = None;
     while left > 0 {
         match stream.read(&mut buffer)? {
             0 => return Err("the sender closed early".into()),
             length => left = left.saturating_sub(length),
         }
-        begin.get_or_insert_with(Instant::now);
     }
-    Ok(vec![
-        begin.map_or(0.0, |begin| begin.elapsed().as_nanos() as f64),
-    ])
+    Ok(vec![now()])
 }
 
+/// Writes so many bytes in pieces of `size`; when it began.
 fn give(bytes: usize, size: usize, port: u16) -> Answer {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_nodelay(true)?;
     let piece = vec![7; size];
+    let begin = now();
     for _ in 0..bytes / size {
         stream.write_all(&piece)?;
     }
-    Ok(Vec::new())
+    Ok(vec![begin])
 }
 
-/// Connects as a node and writes `count` messages `{tick, 1000}` to `sink` there, all encoded beforehand.
+/// Connects as a node and writes `count` messages `{tick, 1000}` to `sink` there, all encoded beforehand. The connection,
+/// and when it began to write.
 async fn inject(
     count: usize,
     peer: NodeName,
     port: u16,
     cookie: &str,
-) -> Result<tokio::net::TcpStream, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<(tokio::net::TcpStream, f64), Box<dyn std::error::Error + Send + Sync>> {
     use tokio::io::AsyncWriteExt as _;
     let name: NodeName = format!("raw{}@localhost", rand::random_range(0..1_000_000)).parse()?;
     let (mut stream, connected) =
@@ -96,11 +94,12 @@ async fn inject(
     )?;
     let in_one_write = LARGE / one.len();
     let many = one.repeat(in_one_write);
+    let begin = now();
     let mut left = count;
     while left > 0 {
         let messages = left.min(in_one_write);
         stream.write_all(&many[..messages * one.len()]).await?;
         left -= messages;
     }
-    Ok(stream)
+    Ok((stream, begin))
 }
