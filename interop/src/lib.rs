@@ -6,6 +6,7 @@
 mod beam;
 mod beamlink;
 mod child;
+mod docker;
 mod epmd;
 mod fixture;
 mod impairment;
@@ -20,6 +21,7 @@ mod skip;
 
 pub use beam::{AskError, BeamNode, BeamOptions};
 pub use beamlink::{Beamlink, BeamlinkOptions};
+pub use docker::Docker;
 pub use epmd::Epmd;
 pub use impairment::Impairment;
 pub use link::{BlackHole, Link};

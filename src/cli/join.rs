@@ -1,6 +1,7 @@
 //! `beamlink join`: a node that stays in the cluster until it is told to leave.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use beamlink::Node;
@@ -12,6 +13,7 @@ use super::exit::Exit;
 use super::output::{Notice, Output, start_log};
 use super::settings::Settings;
 use super::signals::Signals;
+use crate::http::{HttpServer, HttpSettings, Limits, View};
 
 /// Runs a node as `settings` say, to its end.
 pub(crate) fn run(settings: Settings) -> Exit {
@@ -43,6 +45,14 @@ async fn join(settings: Settings) -> Exit {
         name = signals.next() => return left_on(name),
         () = until(deadline) => return timed_out(),
     };
+    // It ends with this function, before the node is asked to.
+    let _http = match serve_http(&settings, &node) {
+        Ok(server) => server,
+        Err(error) => {
+            node.stop().await;
+            return not_started(&error, Exit::NotStarted);
+        }
+    };
     let watch = Watch {
         node: &node,
         output: Output {
@@ -63,6 +73,32 @@ async fn join(settings: Settings) -> Exit {
     };
     node.stop().await;
     exit
+}
+
+/// Nothing, where no HTTP is wanted.
+fn serve_http(settings: &Settings, node: &Node) -> Result<Option<HttpServer>, HttpNotServed> {
+    let Some(address) = settings.http else {
+        return Ok(None);
+    };
+    let http = HttpSettings {
+        address,
+        limits: Limits::default(),
+    };
+    let view = View {
+        observer: node.observer(),
+        wanted: settings.ready_when,
+    };
+    let server =
+        HttpServer::start(&http, view).map_err(|error| HttpNotServed { address, error })?;
+    tracing::info!("http://{}/", server.address());
+    Ok(Some(server))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve HTTP on {address}: {error}; choose another --http")]
+struct HttpNotServed {
+    address: SocketAddr,
+    error: io::Error,
 }
 
 async fn start(settings: &Settings) -> Result<Node, StartError> {

@@ -1,7 +1,12 @@
 //! The commands of the `beamlink` binary.
 
+mod doctor;
 mod epmd;
 mod exit;
+mod explain;
+mod gossip;
+mod health;
+mod http_get;
 mod join;
 mod names;
 mod output;
@@ -17,8 +22,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use doctor::DoctorArgs;
 use epmd::EpmdArgs;
 use exit::Exit;
+use explain::ExplainArgs;
+use gossip::GossipArgs;
+use health::HealthArgs;
 use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
@@ -50,8 +59,12 @@ enum Command {
     Send(SendArgs),
     Nodes(NodesArgs),
     Names(NamesArgs),
+    Gossip(GossipArgs),
+    Health(HealthArgs),
     Epmd(EpmdArgs),
     Term(TermArgs),
+    Doctor(Box<DoctorArgs>),
+    Explain(ExplainArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -82,8 +95,12 @@ pub(crate) fn run() -> ExitCode {
         Command::Send(args) => visit::run(args),
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
+        Command::Gossip(args) => gossip::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Term(args) => term::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
     };
@@ -101,6 +118,7 @@ fn command() -> Command {
         Some("cast") => Command::Cast(alone(words)),
         Some("send") => Command::Send(alone(words)),
         Some("nodes") => Command::Nodes(alone(words)),
+        Some("health") => Command::Health(alone(words)),
         _ => Cli::parse().command,
     }
 }

@@ -185,6 +185,22 @@ impl Codec {
         }
     }
 
+    /// Whether a datagram was made with our secret, be it whole or cut off: its first block says so.
+    pub fn fits(&self, packet: &[u8]) -> bool {
+        let Some(cipher) = &self.cipher else {
+            return packet.starts_with(PREFIX);
+        };
+        let Some((iv, rest)) = packet.split_first_chunk::<BLOCK>() else {
+            return false;
+        };
+        let Some(mut first) = rest.first_chunk::<BLOCK>().copied() else {
+            return false;
+        };
+        cbc::Decryptor::inner_iv_init(cipher, Array::cast_from_core(iv))
+            .decrypt_block(Array::cast_from_core_mut(&mut first));
+        first.starts_with(PREFIX)
+    }
+
     fn judge(&self, heartbeat: &[u8]) -> Verdict {
         match node_atom(heartbeat) {
             Ok(atom) if atom.is(self.own.as_str()) => Verdict::OwnEcho,

@@ -3,6 +3,7 @@
 mod builder;
 mod functions;
 mod last_life;
+mod observer;
 mod servers;
 mod visitor;
 
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use builder::{NodeBuilder, StartError};
+pub use observer::Observer;
 pub use servers::{MultiAnswer, Starting};
 pub use visitor::{VisitBuilder, Visitor};
 
@@ -86,6 +88,11 @@ impl Node {
     /// How many datagrams of each kind came to the gossip port since the start.
     pub fn datagrams(&self) -> Tally {
         self.shared.datagrams()
+    }
+
+    /// A view of it for others, such as a health check.
+    pub fn observer(&self) -> Observer {
+        Observer::new(self.runtime.clone(), self.shared.clone(), self.epmd.state())
     }
 
     /// The functions that peers may call.

@@ -13,6 +13,7 @@ use super::connection::Connection;
 use super::entry::Entry;
 use super::handles::{Handle, number};
 use super::message::{Body, Item, Received};
+use super::outbox::When;
 use super::process::Process;
 use super::signals::target;
 use super::{Runtime, SendError};
@@ -202,7 +203,7 @@ impl Runtime {
             Some(connection) => {
                 let control = Control::SpawnRequest(spawn);
                 connection
-                    .signal_with_room(&control, Some(&arguments))
+                    .signal_with_room(&control, Some(&arguments), When::Now)
                     .await?;
             }
         }

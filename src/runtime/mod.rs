@@ -16,6 +16,7 @@ mod message;
 mod names;
 mod outbox;
 mod process;
+mod reader;
 mod router;
 mod send;
 mod signals;
@@ -36,12 +37,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub use accept::Listener;
 pub use calls::{CallEnd, Caller, OpenCall};
 pub use connection::{DownReason, PeerInfo};
+pub(crate) use dial::resolve;
 pub use dial::{DialError, PeerAddress};
 pub use handles::AliasMode;
 pub use handshake_io::HandshakeFailure;
 pub use mailbox::{MailboxLimit, Overflow};
 pub use message::{Body, Item, NodeKinds, Received};
 pub use names::NameError;
+pub(crate) use outbox::When;
 pub(crate) use process::catch_panic;
 pub use process::{Destination, Exit, Process, ProcessHandle, SpawnOptions, Timer};
 pub use send::SendError;
@@ -116,6 +119,8 @@ struct Core {
     caller: OnceLock<Arc<Entry>>,
     events: UnboundedSender<PeerEvent>,
     started: Instant,
+    /// Milliseconds of the uptime when the ticker last went round.
+    ticked: AtomicU64,
     next_pid: AtomicU64,
     next_reference: AtomicU64,
     next_unlink: AtomicU64,
@@ -136,6 +141,7 @@ impl Runtime {
             caller: OnceLock::new(),
             events,
             started: Instant::now(),
+            ticked: AtomicU64::new(0),
             next_pid: AtomicU64::new(1),
             next_reference: AtomicU64::new(1),
             next_unlink: AtomicU64::new(1),

@@ -1,9 +1,10 @@
 //! Ticks and liveness: one timer for all connections.
 
 use std::sync::Weak;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::connection::DownReason;
+use super::connection::{DownReason, millis};
 use super::{Core, Runtime};
 use crate::dist::Liveness;
 
@@ -26,8 +27,15 @@ pub(super) fn start(runtime: &Runtime) {
 }
 
 impl Runtime {
+    /// How long it is since the timer last went round.
+    pub fn since_tick(&self) -> Duration {
+        let last = Duration::from_millis(self.0.ticked.load(Ordering::Relaxed));
+        self.uptime().saturating_sub(last)
+    }
+
     fn tick(&self) {
         let now = self.uptime();
+        self.0.ticked.store(millis(now), Ordering::Relaxed);
         for connection in self.connections() {
             match connection.liveness(now) {
                 Liveness::Quiet => {}

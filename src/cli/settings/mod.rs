@@ -4,9 +4,11 @@
 
 mod config;
 mod cookie_file;
+mod doctor;
 mod env_file;
 mod error;
 mod flags;
+mod gossip;
 mod host;
 mod report;
 mod resolve;
@@ -17,7 +19,7 @@ mod tests;
 mod visit;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,9 +28,12 @@ use beamlink::epmd::EpmdMode;
 use beamlink::gossip::Gossip;
 use beamlink::{Cookie, NodeName};
 
+pub(crate) use doctor::{DoctorFlags, Examine};
 pub(crate) use error::SettingsError;
 pub(crate) use flags::Flags;
+pub(crate) use gossip::{Heartbeat, HeartbeatFlags, Listen, ListenFlags};
 pub(crate) use report::Report;
+pub(crate) use resolve::http_address;
 pub(crate) use source::Surroundings;
 pub(crate) use visit::{AskEpmd, AskFlags, ServeEpmd, ServeFlags, Visit, VisitFlags};
 
@@ -49,6 +54,10 @@ pub(crate) struct Settings {
     /// None: all.
     pub(crate) dist_addr: Option<IpAddr>,
     pub(crate) state_dir: Option<PathBuf>,
+    /// None: no HTTP.
+    pub(crate) http: Option<SocketAddr>,
+    /// How many peers must be up for the node to be ready.
+    pub(crate) ready_when: usize,
     pub(crate) exit_when: Option<usize>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) json: bool,
@@ -105,6 +114,8 @@ impl Settings {
         }
         let dist_addr = from.optional(&table::DIST_ADDR, resolve::parsed)?;
         let state_dir = from.state_dir()?;
+        let http = from.optional(&table::HTTP, resolve::http_address)?;
+        let ready_when = from.with_default(&table::READY_WHEN, resolve::parsed)?;
         let exit_when = from
             .optional(&table::EXIT_WHEN, resolve::parsed)?
             .map(NonZeroUsize::get);
@@ -127,6 +138,8 @@ impl Settings {
             dist_port,
             dist_addr,
             state_dir,
+            http,
+            ready_when,
             exit_when,
             timeout,
             json,

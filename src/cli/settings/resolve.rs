@@ -1,5 +1,6 @@
 //! From texts in sources to checked values, each noted in the report with its origin.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -337,6 +338,14 @@ pub(super) fn parsed<T: FromStr>(text: &str) -> Option<T> {
 
 pub(super) fn port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| *port != 0)
+}
+
+/// `127.0.0.1:4000`, or a port alone for loopback.
+pub(crate) fn http_address(text: &str) -> Option<SocketAddr> {
+    match port(text) {
+        Some(port) => Some((Ipv4Addr::LOCALHOST, port).into()),
+        None => text.parse().ok(),
+    }
 }
 
 pub(super) fn switch(text: &str) -> Option<bool> {

@@ -23,6 +23,7 @@ pub(crate) use failure::Failure;
 pub(crate) use nodes::NodesArgs;
 pub(crate) use ping::PingArgs;
 pub(crate) use rpc::RpcArgs;
+pub(crate) use table::aligned;
 pub(crate) use server::{CallArgs, CastArgs, SendArgs};
 
 use super::exit::Exit;

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use tokio::task::JoinSet;
 
 use crate::NodeName;
-use crate::runtime::{Body, CallEnd, Caller, Destination, Item, Runtime, SendError};
+use crate::runtime::{Body, CallEnd, Caller, Destination, Item, Runtime, SendError, When};
 use crate::term::{Atom, DeserializeError, Encode, Part, Pid, Reference, SerializeError, Term};
 
 /// Why a call brought no answer: the reasons with which `GenServer.call/3` exits.
@@ -128,7 +128,7 @@ pub async fn cast(
     let to = Destination::from(server);
     let runtime = caller.runtime();
     runtime
-        .send_encoded(caller.pid(), &to, &GenCast(request))
+        .send_encoded(caller.pid(), &to, &GenCast(request), When::Soon)
         .await
 }
 

@@ -40,7 +40,7 @@ impl Call {
             tag: self.tag,
             value,
         };
-        runtime.send_encoded(pid, &to, &tagged).await
+        runtime.reply(pid, &to, &tagged).await
     }
 
     /// `{Pid, Tag}`
