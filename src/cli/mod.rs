@@ -1,7 +1,7 @@
 //! The commands of the `beamlink` binary.
 
-mod doctor;
 mod config;
+mod doctor;
 mod epmd;
 mod exit;
 mod explain;
@@ -24,8 +24,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use doctor::DoctorArgs;
 use config::ConfigArgs;
+use doctor::DoctorArgs;
 use epmd::EpmdArgs;
 use exit::Exit;
 use explain::ExplainArgs;

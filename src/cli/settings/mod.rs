@@ -4,8 +4,8 @@
 
 mod config;
 mod cookie_file;
-mod doctor;
 mod cookie_sources;
+mod doctor;
 mod env_file;
 mod error;
 mod flags;
@@ -29,8 +29,8 @@ use beamlink::epmd::EpmdMode;
 use beamlink::gossip::Gossip;
 use beamlink::{Cookie, NodeName};
 
-pub(crate) use doctor::{DoctorFlags, Examine};
 pub(crate) use cookie_sources::cookie_sources;
+pub(crate) use doctor::{DoctorFlags, Examine};
 pub(crate) use error::SettingsError;
 pub(crate) use flags::Flags;
 pub(crate) use gossip::{Heartbeat, HeartbeatFlags, Listen, ListenFlags};
