@@ -24,9 +24,14 @@ pub(super) fn sockets(kind: &str) -> Vec<SocketLine> {
     let lists = [kind.to_owned(), format!("{kind}6")];
     lists
         .iter()
-        .map(|list| fs::read_to_string(format!("/proc/net/{list}")).unwrap_or_default())
+        .map(|list| read(list))
         .flat_map(|text| text.lines().skip(1).filter_map(line).collect::<Vec<_>>())
         .collect()
+}
+
+/// As the network looks to this thread: `/proc/net` is that of the process, which may stand in another namespace.
+fn read(list: &str) -> String {
+    fs::read_to_string(format!("/proc/thread-self/net/{list}")).unwrap_or_default()
 }
 
 fn line(text: &str) -> Option<SocketLine> {
@@ -63,7 +68,7 @@ fn address(text: &str) -> Option<SocketAddr> {
 
 /// The groups that sockets of this host have joined, each with the name of the interface (`/proc/net/igmp`).
 pub(super) fn memberships() -> Vec<(String, Ipv4Addr)> {
-    groups(&fs::read_to_string("/proc/net/igmp").unwrap_or_default())
+    groups(&read("igmp"))
 }
 
 fn groups(igmp: &str) -> Vec<(String, Ipv4Addr)> {
