@@ -140,7 +140,7 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn lines_as_linux_writes_them() {
-        let tcp = "   1: 0200AC14:1F90 0300AC14:A3F2 01 00000000:00000000 00:00000000 00000000  1000        0 123456 1 0000000000000000 20 4 30 10 -1";
+        let tcp = "   1: 020014AC:1F90 030014AC:A3F2 01 00000000:00000000 00:00000000 00000000  1000        0 123456 1 0000000000000000 20 4 30 10 -1";
         let expected = SocketLine {
             local: "172.20.0.2:8080".parse().unwrap(),
             remote: "172.20.0.3:41970".parse().unwrap(),
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(line(tcp), Some(expected));
         let mapped = "0000000000000000FFFF00000100007F:1111";
         assert_eq!(address(mapped), Some("127.0.0.1:4369".parse().unwrap()));
-        assert_eq!(line("   1: 0200AC14"), None);
+        assert_eq!(line("   1: 020014AC"), None);
     }
 
     #[test]
