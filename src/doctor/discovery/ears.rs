@@ -118,6 +118,11 @@ impl Ears {
         &self.deaf
     }
 
+    /// The same, for whoever outlives them.
+    pub fn take_deaf(&mut self) -> Vec<Deaf> {
+        std::mem::take(&mut self.deaf)
+    }
+
     /// Waits for the next datagram. `None` when no ear is open. May be dropped while it waits.
     pub async fn next(&mut self) -> Option<Datagram> {
         self.heard.recv().await
