@@ -32,15 +32,43 @@ const ASK_PEERS: Duration = Duration::from_secs(5);
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
-    Boot { of: usize },
-    Beat { of: usize, life: u32 },
-    Heard { of: usize, packet: Vec<u8> },
-    Wake { of: usize },
-    AskPeers { of: usize, life: u32 },
-    Looked { by: usize, life: u32, at: usize },
-    Dialled { by: usize, life: u32, at: usize, id: AttemptId },
-    Message { conn: u64, to_acceptor: bool, bytes: Vec<u8> },
-    Hangs { conn: u64 },
+    Boot {
+        of: usize,
+    },
+    Beat {
+        of: usize,
+        life: u32,
+    },
+    Heard {
+        of: usize,
+        packet: Vec<u8>,
+    },
+    Wake {
+        of: usize,
+    },
+    AskPeers {
+        of: usize,
+        life: u32,
+    },
+    Looked {
+        by: usize,
+        life: u32,
+        at: usize,
+    },
+    Dialled {
+        by: usize,
+        life: u32,
+        at: usize,
+        id: AttemptId,
+    },
+    Message {
+        conn: u64,
+        to_acceptor: bool,
+        bytes: Vec<u8>,
+    },
+    Hangs {
+        conn: u64,
+    },
 }
 
 struct Node {
@@ -358,7 +386,10 @@ impl Sim {
 
     /// A BEAM ends its own attempt when it answers `ok_simultaneous`.
     fn gives_up(&mut self, beam: usize, peer: usize) {
-        let own = self.conns.iter().find(|(_, conn)| conn.ends == [beam, peer]);
+        let own = self
+            .conns
+            .iter()
+            .find(|(_, conn)| conn.ends == [beam, peer]);
         let own = own.map(|(number, _)| *number);
         if let Some(number) = own {
             self.ends(number, RefusalKind::AlreadyConnected);
@@ -561,7 +592,11 @@ impl Sim {
         let begin = self.now;
         while self.missing() > 0 {
             let taken = (self.now - begin).as_secs_f64();
-            assert!(taken < limit, "{} links are missing after {taken} s", self.missing());
+            assert!(
+                taken < limit,
+                "{} links are missing after {taken} s",
+                self.missing()
+            );
             self.run(self.now + seconds(0.1));
         }
         for node in self.nodes.iter().take(self.guests) {
@@ -617,7 +652,10 @@ fn guests_among_many_beams_through_a_partition_and_restarts() {
     let (guests, all) = (4, scale());
     let mut sim = Sim::new(guests, all - guests, seed());
     let taken = sim.whole(120.0);
-    sim.told(&format!("{guests} guests among {all} nodes start at once, 5 % of the heartbeats lost"), taken);
+    sim.told(
+        &format!("{guests} guests among {all} nodes start at once, 5 % of the heartbeats lost"),
+        taken,
+    );
     sim.run(sim.now + seconds(30.0));
     sim.cut(2);
     sim.run(sim.now + seconds(30.0));
@@ -639,5 +677,8 @@ fn many_guests_that_start_at_once_meet_without_a_herd() {
     let guests = scale() / 10;
     let mut sim = Sim::new(guests, 0, seed());
     let taken = sim.whole(240.0);
-    sim.told(&format!("{guests} guests and nobody else start at once"), taken);
+    sim.told(
+        &format!("{guests} guests and nobody else start at once"),
+        taken,
+    );
 }
