@@ -88,7 +88,7 @@ docker network inspect "$network" >/dev/null 2>&1 ||
 say "Network: $network $(docker network inspect --format '{{range .IPAM.Config}}{{.Subnet}}{{end}}' "$network")"
 
 for ((at = there - 1; at >= nodes; at--)); do
-    docker rm --force "ex-esdb$at" >/dev/null 2>&1 && say "  ex-esdb$at  removed"
+    docker rm --force --volumes "ex-esdb$at" >/dev/null 2>&1 && say "  ex-esdb$at  removed"
 done
 say "Nodes:"
 for ((at = 0; at < nodes; at++)); do up "ex-esdb$at"; done

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use beamlink::Node;
-use beamlink::cluster::{Event, Refusal, RefusalKind};
+use beamlink::cluster::{Event, Refusal};
 use beamlink::epmd::{EpmdError, RegisterError};
 use beamlink::node::StartError;
 
@@ -211,7 +211,7 @@ impl Watch<'_> {
             } => Notice::Refused {
                 node: None,
                 address: address.map(|address| address.to_string()),
-                reason: code(kind),
+                reason: kind.as_str(),
                 message: detail,
                 count,
             },
@@ -243,29 +243,9 @@ fn refused(node: String, refusal: &Refusal) -> Notice {
     Notice::Refused {
         node: Some(node),
         address: refusal.address.map(|address| address.to_string()),
-        reason: code(refusal.kind),
+        reason: refusal.kind.as_str(),
         message: Some(message),
         count: 1,
-    }
-}
-
-/// A refusal's class for programs.
-fn code(kind: RefusalKind) -> &'static str {
-    match kind {
-        RefusalKind::Unresolvable => "host_not_resolved",
-        RefusalKind::EpmdUnreachable => "epmd_down",
-        RefusalKind::NameUnknown => "name_unknown",
-        RefusalKind::PortClosed => "port_closed",
-        RefusalKind::Silent => "silent",
-        RefusalKind::Closed => "closed",
-        RefusalKind::AlreadyConnected => "already_connected",
-        RefusalKind::Cookie => "cookie_mismatch",
-        RefusalKind::Flags => "flags_missing",
-        RefusalKind::NotAllowed => "not_allowed",
-        RefusalKind::NameForm => "name_form",
-        RefusalKind::NameTaken => "name_taken",
-        RefusalKind::Garbage => "not_a_node",
-        _ => "other",
     }
 }
 

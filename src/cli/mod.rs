@@ -1,5 +1,6 @@
 //! The commands of the `beamlink` binary.
 
+mod config;
 mod doctor;
 mod epmd;
 mod exit;
@@ -14,6 +15,7 @@ mod pages;
 mod settings;
 mod signals;
 mod term;
+mod validate;
 mod visit;
 
 use std::ffi::OsString;
@@ -22,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use config::ConfigArgs;
 use doctor::DoctorArgs;
 use epmd::EpmdArgs;
 use exit::Exit;
@@ -32,6 +35,7 @@ use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
 use term::TermArgs;
+use validate::ValidateArgs;
 use visit::{ApplyArgs, CallArgs, CastArgs, NodesArgs, PingArgs, RpcArgs, SendArgs};
 
 /// Joins running BEAM clusters as a full, visible and harmless member, and asks their nodes.
@@ -61,7 +65,9 @@ enum Command {
     Names(NamesArgs),
     Gossip(GossipArgs),
     Health(HealthArgs),
+    Config(ConfigArgs),
     Epmd(EpmdArgs),
+    Validate(ValidateArgs),
     Term(TermArgs),
     Doctor(Box<DoctorArgs>),
     Explain(ExplainArgs),
@@ -96,8 +102,12 @@ pub(crate) fn run() -> ExitCode {
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
         Command::Gossip(args) => gossip::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Config(args) => return config::run(&args),
         Command::Health(args) => health::run(&args),
+        Command::Config(args) => return config::run(&args),
         Command::Epmd(args) => epmd::run(&args),
+        Command::Validate(args) => validate::run(&args),
         Command::Term(args) => term::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Explain(args) => explain::run(&args),

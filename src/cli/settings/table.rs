@@ -211,6 +211,17 @@ pub(super) const SECRET_FILE: Setting = Setting {
     help: "Read the gossip secret from this file",
 };
 
+pub(super) const OLD_SECRET_FILE: Setting = Setting {
+    key: "gossip.old_secret_file",
+    flag: "old-secret-file",
+    shape: Shape::Value("PATH"),
+    env: &["BEAMLINK_OLD_SECRET_FILE"],
+    default: None,
+    expects: "a path",
+    heading: GOSSIP,
+    help: "While the cluster changes its secret: heartbeats go out, and are taken, under the one in this file too, as long as it is there",
+};
+
 pub(super) const PEER: Setting = Setting {
     key: "peer",
     flag: "peer",
@@ -449,6 +460,7 @@ pub(super) const ALL: &[&Setting] = &[
     &BROADCAST_ONLY,
     &SECRET,
     &SECRET_FILE,
+    &OLD_SECRET_FILE,
     &PEER,
     &EPMD,
     &EPMD_PORT,

@@ -23,8 +23,8 @@ pub(crate) use failure::Failure;
 pub(crate) use nodes::NodesArgs;
 pub(crate) use ping::PingArgs;
 pub(crate) use rpc::RpcArgs;
-pub(crate) use table::aligned;
 pub(crate) use server::{CallArgs, CastArgs, SendArgs};
+pub(crate) use table::aligned;
 
 use super::exit::Exit;
 use super::output::start_log;
