@@ -253,6 +253,68 @@ codes! {
         more: "Tunnels (WireGuard, tun) and the loopback have no broadcast. `ip link` shows BROADCAST among the flags of those that do. \
             libcluster ignores what `gen_udp:send` says.",
     }
+    GossipPortTaken = "gossip-port-taken", Host, Fault {
+        title: "The gossip port is held by a program that does not share it",
+        means: "no node of this host can hear heartbeats on that port, and one that tries does not start",
+        remedy: "stop that program, or use another gossip port on all nodes",
+        more: "libcluster sets SO_REUSEADDR, so that several nodes of a host share the port; all of them must.",
+    }
+    GossipNoRoute = "gossip-no-route", Host, Fault {
+        title: "No route leads to the gossip address",
+        means: "the kernel refuses each heartbeat, and libcluster does not say so",
+        remedy: "give the host a route for it (ip route add 224.0.0.0/4 dev IF, or a default route), or name the interface \
+            (if_addr for broadcast, multicast_if for a group)",
+        more: "255.255.255.255 and multicast need a route as any address does. A container on an internal network has no default route.",
+    }
+    OwnEchoLost = "own-echo-lost", Host, Fault {
+        title: "This host does not hear itself",
+        means: "what it sends to the gossip address should come back to it and does not: a firewall here drops UDP, in or out",
+        remedy: "let the gossip port pass (UDP 45892) in the firewall of this host: iptables -L -n -v, nft list ruleset",
+        more: "The kernel brings back to a host what it sends to a group that it has joined, and to a broadcast address, through the same \
+            packet filter that heartbeats of others pass. An empty datagram was sent, which no node takes for anything; to a group it \
+            does not leave the host.",
+    }
+    NoSuchInterface = "no-such-interface", Host, Fault {
+        title: "A configured interface is not there",
+        means: "no interface has the address that if_addr (EX_ESDB_CLUSTER_INTERFACE) or multicast_if names: a node with that setting \
+            does not start its gossip, or speaks on no interface",
+        remedy: "correct the address, or wait for the interface; 0.0.0.0 stands for all",
+        more: "Addresses of containers change when they are made anew.",
+    }
+    DeafIfAddr = "deaf-if-addr", Host, Fault {
+        title: "if_addr makes libcluster deaf",
+        means: "on Linux a socket that is bound to one address gets neither multicast nor broadcast: an Elixir node with this setting \
+            hears nobody, although others hear it",
+        remedy: "set if_addr (EX_ESDB_CLUSTER_INTERFACE) to 0.0.0.0, and name the interface by multicast_if",
+        more: "Linux delivers multicast and broadcast to sockets bound to 0.0.0.0 or to the destination itself. beamlink listens on a second \
+            socket and hears all the same.",
+    }
+    GroupNotJoined = "group-not-joined", Host, Fault {
+        title: "broadcast_only with a multicast group",
+        means: "broadcast_only keeps a node from joining the group that it sends to: it does not hear other hosts",
+        remedy: "set broadcast_only to false, or the address to a broadcast address",
+        more: "The other way round, a broadcast address without broadcast_only, works: the kernel refuses to join what is no group, and \
+            libcluster does not mind.",
+    }
+    AddressIsUnicast = "gossip-address-unicast", Host, Fault {
+        title: "The gossip address is that of a single host",
+        means: "it is neither a multicast group nor a broadcast address of this host: one host at most hears what is sent there",
+        remedy: "set EX_ESDB_GOSSIP_MULTICAST_ADDR to a group (239.255.0.1), to 255.255.255.255, or to the last address of this host's network",
+        more: "172.20.255.255 is the broadcast address of 172.20.0.0/16 and of no other network: it must suit the network that the \
+            container is really on.",
+    }
+    OwnNameElsewhere = "own-name-elsewhere", Host, Fault {
+        title: "The name configured here does not lead here",
+        means: "the host in the name of this host's node has no address here, or that of another machine",
+        remedy: "mend /etc/hosts or the DNS, or the name (RELEASE_NODE, BEAMLINK_NAME)",
+        more: "Nodes of the same host dial it by that name too.",
+    }
+    EpmdAlien = "epmd-alien", Host, Fault {
+        title: "What listens on EPMD's port is no EPMD",
+        means: "nodes of this host cannot register, and nobody finds them",
+        remedy: "stop what holds the port, or set ERL_EPMD_PORT on all hosts",
+        more: "A proxy or a published container port at 4369 looks like an EPMD until it is asked.",
+    }
     PlainHeartbeats = "plain-heartbeats", Discovery, Fault {
         title: "A node gossips without a secret",
         means: "the others have one, and drop what is not encrypted, as it drops what is: without a line in any log",
@@ -307,6 +369,12 @@ codes! {
         more: "Each member is asked for its members (`khepri_cluster:members/1`) and its leader (`ra_leaderboard:lookup_leader/1`). Sides \
             are those who name the same leader. Save the data directory of a side before it is reset.",
     }
+    Partitioned = "partitioned", Whole, Fault {
+        title: "The cluster is in parts",
+        means: "the parts do not see each other, and each takes itself for the whole",
+        remedy: "find what keeps them apart among the findings above; then connect one node of each side (Node.connect/1)",
+        more: "All nodes named answered the doctor. Where gossip, cookies and names are right, it is the network between the parts.",
+    }
     OverlappingPartition = "overlapping-partition", Whole, Fault {
         title: "An overlapping partition",
         means: "some nodes see only some of the others: with prevent_overlapping_partitions (on since OTP 25) `global` goes on \
@@ -341,11 +409,81 @@ codes! {
         more: "Swarm 3.4 asks each new node for its applications, without a time limit: one node that does not answer freezes \
             all trackers.",
     }
+    KernelDiffers = "kernel-settings-differ", Whole, Hint {
+        title: "Settings of the kernel differ",
+        means: "prevent_overlapping_partitions and connect_all are meant to be the same on all nodes",
+        remedy: "give all nodes the same value, and restart the odd one",
+        more: "With `prevent_overlapping_partitions` on one side only, `global` disconnects nodes that others hold on to. \
+            With `connect_all false` a node connects to those that it names, and is not told of the others.",
+    }
+    NearLimit = "near-limit", Nodes, Hint {
+        title: "A node is near a limit",
+        means: "a BEAM that reaches the limit of its atoms, processes or ports fails, by atoms at once and as a whole",
+        remedy: "find what makes them; raise the limit by +t, +P or +Q",
+        more: "Atoms are never collected. Node names that are made up at random leave one atom each on every node that hears of them.",
+    }
     SortsFirst = "guest-sorts-first", Whole, Fault {
         title: "A guest's name sorts before those of the stores",
         means: "ExESDB makes the lowest name its coordinator: a guest that cannot be one is elected",
         remedy: "give the guest a name that sorts last, such as zz_maint_NAME",
         more: "Swarm leaves alone names that match `.+_maint_.+`.",
+    }
+    NotGossip = "not-gossip", Discovery, Hint {
+        title: "Something else sends to the gossip port",
+        means: "datagrams arrive there that are no heartbeats: libcluster drops them, beamlink too",
+        remedy: "find the sender by its address, and give it another port",
+        more: "Heartbeats begin with `heartbeat::`, or are whole blocks of 16 bytes that look like noise. Cut-off heartbeats come from \
+            tunnels with a small MTU or from a broken relay.",
+    }
+    CrashingHeartbeats = "crashing-heartbeats", Discovery, Fault {
+        title: "Heartbeats that crash libcluster",
+        means: "datagrams begin as heartbeats do and hold no Erlang term: each one crashes the Gossip strategy of every node that reads \
+            it, and sixteen within 1.5 s end its supervisor",
+        remedy: "stop the sender: it is no libcluster node",
+        more: "libcluster runs `binary_to_term/1` on what follows `heartbeat::`. Senders that write JSON there, or cut heartbeats off, \
+            raise in every node without a secret, and in those with the same secret.",
+    }
+    NotAlive = "not-distributed", Discovery, Fault {
+        title: "A node gossips without a name",
+        means: "a BEAM that was started without --name or --sname sends heartbeats of nonode@nohost: nobody can connect to it",
+        remedy: "start it with a name (RELEASE_NODE and RELEASE_DISTRIBUTION, --sname, --name)",
+        more: "libcluster starts whether the node is distributed or not.",
+    }
+    EarClosed = "cannot-listen", Discovery, Hint {
+        title: "Heartbeats could not be listened for",
+        means: "what is said about who is heard leaves out this address",
+        remedy: "see what holds the port on this host: ss -lunp",
+        more: "The doctor shares the port with libcluster nodes; a program that does not share it keeps everybody else from it.",
+    }
+    ClockWrong = "clock-wrong", Host, Hint {
+        title: "The clock of this host is wrong",
+        means: "times in logs and events mislead, and certificates are not valid",
+        remedy: "set it, or let NTP set it (timedatectl)",
+        more: "Distribution itself needs no clock that is right: it goes by monotonic time.",
+    }
+    LoopbackName = "loopback-name", Host, Hint {
+        title: "The node's name leads each host to itself",
+        means: "a node of another host that hears it dials its own loopback: it can only be reached from this host",
+        remedy: "take a name whose host the others resolve to this host",
+        more: "`name@localhost` and `name@127.0.0.1` are for clusters on one machine.",
+    }
+    WeakSecret = "weak-secret", Host, Hint {
+        title: "The gossip secret is weak",
+        means: "who guesses it can make nodes dial whatever it wants them to, and fill their atom tables for good",
+        remedy: "take 32 random characters: openssl rand -base64 24",
+        more: "Heartbeats are not signed, and can be tried against a list of secrets by everyone who hears them.",
+    }
+    WeakCookie = "weak-cookie", Host, Hint {
+        title: "The cookie is weak",
+        means: "who guesses it runs any code on all nodes",
+        remedy: "take a long random cookie, as `mix release` makes one",
+        more: "The cookie is all that keeps strangers out, and one who listens in can try out guesses at leisure: the handshake is MD5.",
+    }
+    SecretFileMode = "secret-file-mode", Host, Hint {
+        title: "A file with a secret may be read by others",
+        means: "every user of this host may read the secret in it",
+        remedy: "chmod 400 the file",
+        more: "A file of docker's or Kubernetes' secrets has mode 0444, and is for the container alone.",
     }
 }
 

@@ -213,6 +213,25 @@ impl Codec {
         }
     }
 
+    /// Whether a datagram was made with a secret of ours, be it whole or cut off: its first block says so.
+    pub fn fits(&self, packet: &[u8]) -> bool {
+        if self.ciphers.is_empty() {
+            return packet.starts_with(PREFIX);
+        }
+        let Some((iv, rest)) = packet.split_first_chunk::<BLOCK>() else {
+            return false;
+        };
+        let Some(first) = rest.first_chunk::<BLOCK>() else {
+            return false;
+        };
+        self.ciphers.iter().any(|cipher| {
+            let mut first = *first;
+            cbc::Decryptor::inner_iv_init(cipher, Array::cast_from_core(iv))
+                .decrypt_block(Array::cast_from_core_mut(&mut first));
+            first.starts_with(PREFIX)
+        })
+    }
+
     fn judge(&self, heartbeat: &[u8]) -> Verdict {
         match node_atom(heartbeat) {
             Ok(atom) if atom.is(self.own.as_str()) => Verdict::OwnEcho,

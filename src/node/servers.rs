@@ -11,7 +11,7 @@ use crate::NodeName;
 use crate::otp::gen_server::{self, CallError, GenServer, ServerOptions, StartError};
 use crate::runtime::{
     Body, Caller, Destination, Exit, Item, MailboxLimit, NameError, Process, ProcessHandle,
-    SendError, SpawnOptions,
+    SendError, SpawnOptions, When,
 };
 use crate::term::{Atom, Pid, Typed, to_term};
 
@@ -65,7 +65,7 @@ impl Node {
         let runtime = self.runtime();
         let message = Typed(message);
         runtime
-            .send_encoded(runtime.pid(), &to.into(), &message)
+            .send_encoded(runtime.pid(), &to.into(), &message, When::Soon)
             .await
     }
 

@@ -1,27 +1,24 @@
-//! A connection that stands: its facts, its outbox, and the reader and writer tasks that own its socket.
+//! A connection that stands: its facts, its outbox, and the half of its socket that is written to.
 
-use std::net::SocketAddr;
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::Notify;
+use tokio::net::tcp::OwnedWriteHalf;
 
-use super::outbox::{Limits, Outbox, Refused};
+use super::outbox::{Batch, Limits, Outbox, Refused, When};
 use super::table::{AttemptId, UpVerdict};
-use super::{PeerEvent, Runtime};
+use super::{PeerEvent, Runtime, reader};
 use crate::NodeName;
-use crate::dist::{
-    Connected, Flags, Frame, FrameDecoder, FrameLimits, Framing, Liveness, LivenessClock, TICK,
-};
+use crate::dist::{Connected, Flags, Framing, Liveness, LivenessClock, TICK};
 use crate::term::Term;
 
-/// Bytes asked of the kernel at once.
-const READ_SIZE: usize = 64 * 1024;
+/// How often in a row who writes goes on for others.
+const TURNS: u32 = 8;
 
 /// A peer, as the handshake made it known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,9 +75,11 @@ pub(crate) struct Connection {
     received: AtomicU64,
     sent: AtomicU64,
     clock: LivenessClock,
+    /// When the runtime was started.
+    started: Instant,
     down: AtomicBool,
     closing: OnceLock<DownReason>,
-    close: Notify,
+    socket: OwnedWriteHalf,
 }
 
 impl Connection {
@@ -106,32 +105,123 @@ impl Connection {
         self.outbox.room().await
     }
 
-    /// Adds complete frames at once: for the node's own answers, and for processes after [`Self::room`].
-    pub(crate) fn push(&self, frames: &[u8]) -> Result<(), Refused> {
-        self.pushed(self.outbox.push(frames))
+    /// Adds complete frames at once: for the node's own answers.
+    pub(crate) fn push(&self, frames: &[u8], when: When) -> Result<(), Refused> {
+        self.pushed(self.outbox.push(frames, when))
     }
 
-    /// Adds complete frames that need not go out before the next ones do.
-    pub(crate) fn push_later(&self, frames: &[u8]) -> Result<(), Refused> {
-        self.pushed(self.outbox.push_later(frames))
+    /// Adds complete frames of a process, if there is room.
+    pub(crate) fn push_in_room(&self, frames: &[u8], when: When) -> Result<(), Refused> {
+        self.pushed(self.outbox.push_in_room(frames, when))
     }
 
-    pub(crate) fn push_piece(&self, head: &[u8], body: bytes::Bytes) -> Result<(), Refused> {
-        self.pushed(self.outbox.push_piece(head, body))
+    pub(crate) fn push_piece(&self, head: &[u8], body: Vec<Bytes>) -> Result<(), Refused> {
+        self.pushed(self.outbox.push_piece(head, body).map(|()| None))
     }
 
-    fn pushed(&self, result: Result<(), Refused>) -> Result<(), Refused> {
-        if result == Err(Refused::Overflow) {
-            self.close(DownReason::OutboxOverflow);
+    fn pushed(&self, result: Result<Option<Batch>, Refused>) -> Result<(), Refused> {
+        match result {
+            Ok(Some(batch)) => self.write(batch),
+            Ok(None) => {}
+            Err(refused) => {
+                if refused == Refused::Overflow {
+                    self.close(DownReason::OutboxOverflow);
+                }
+                return Err(refused);
+            }
         }
-        result
+        Ok(())
     }
 
-    /// Ends the connection; the first reason counts.
+    /// Ends the connection; the first reason counts. What waits is written as far as the socket takes it at once.
     pub(crate) fn close(&self, reason: DownReason) {
         let _ = self.closing.set(reason);
-        self.outbox.close();
-        self.close.notify_one();
+        if let Some(last) = self.outbox.close() {
+            self.write(last);
+        }
+        // The reader sees an end then. A socket that has ended is none the worse.
+        let _ = socket2::SockRef::from(self.socket.as_ref()).shutdown(Shutdown::Read);
+    }
+
+    /// Why it ends, once it does.
+    pub(crate) fn closing(&self) -> Option<&DownReason> {
+        self.closing.get()
+    }
+
+    /// From here until [`Connection::gathered`] the reader writes what others add.
+    pub(crate) fn gather(&self) {
+        self.outbox.gather();
+    }
+
+    pub(crate) fn gathered(&self) {
+        if let Some(batch) = self.outbox.gathered() {
+            self.write(batch);
+        }
+    }
+
+    /// Writes what the socket takes at once, and leaves the rest to the writer task.
+    fn write(&self, batch: Batch) {
+        let mut next = Some(batch);
+        let mut turns = TURNS;
+        while let Some(mut batch) = next {
+            let result = self.write_some(&mut batch);
+            turns -= 1;
+            next = self.outbox.wrote(batch, turns);
+            if let Err(error) = result {
+                return self.close(DownReason::Closed(error.to_string()));
+            }
+        }
+    }
+
+    /// Writes until all is written, or the socket takes no more.
+    fn write_some(&self, batch: &mut Batch) -> io::Result<()> {
+        while batch.has_remaining() {
+            let mut slices = [IoSlice::new(&[]); 64];
+            let filled = batch.chunks_vectored(&mut slices);
+            let written = match &slices[..filled] {
+                [one] => self.socket.try_write(one),
+                many => self.socket.try_write_vectored(many),
+            };
+            match written {
+                Ok(count) => {
+                    batch.advance(count);
+                    self.sent.fetch_add(count as u64, Ordering::Relaxed);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.wrote(self.started.elapsed());
+        Ok(())
+    }
+
+    /// The writer: what is left to it, and what the socket did not take at once.
+    async fn write_all(&self) -> io::Result<()> {
+        while let Some(mut batch) = self.outbox.take().await {
+            self.write_some(&mut batch)?;
+            while batch.has_remaining() {
+                self.socket.writable().await?;
+                self.write_some(&mut batch)?;
+            }
+            self.outbox.wrote(batch, 0);
+        }
+        Ok(())
+    }
+
+    /// `count` bytes have come.
+    pub(crate) fn received(&self, count: usize) {
+        self.received.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// A frame is complete.
+    pub(crate) fn heard(&self) {
+        let now = millis(self.started.elapsed());
+        self.heard.store(now, Ordering::Relaxed);
+    }
+
+    /// Whether nothing of it is to be acted upon any more.
+    pub(crate) fn is_down(&self) -> bool {
+        self.down.load(Ordering::Acquire)
     }
 
     pub(crate) fn liveness(&self, now: Duration) -> Liveness {
@@ -143,7 +233,7 @@ impl Connection {
     pub(crate) fn tick(&self, now: Duration) {
         if self.outbox.len() > 0 {
             self.outbox.flush();
-        } else if self.push(&TICK).is_ok() {
+        } else if self.push(&TICK, When::Soon).is_ok() {
             self.wrote(now);
         }
     }
@@ -208,6 +298,7 @@ impl Runtime {
             }
         }
         let now = millis(self.uptime());
+        let (read, write) = stream.into_split();
         let connection = Arc::new(Connection {
             id,
             framing: Framing::of(info.flags),
@@ -219,16 +310,22 @@ impl Runtime {
             sent: AtomicU64::new(0),
             clock: LivenessClock::new(self.settings().net_ticktime),
             down: AtomicBool::new(false),
+            started: self.0.started,
             closing: OnceLock::new(),
-            close: Notify::new(),
+            socket: write,
             info,
         });
         self.peer_up(&connection);
-        let (read, write) = stream.into_split();
-        let writer = tokio::spawn(write_all(self.clone(), connection.clone(), write));
+        let writer = connection.clone();
+        let writer = tokio::spawn(async move {
+            if let Err(error) = writer.write_all().await {
+                writer.close(DownReason::Closed(error.to_string()));
+            }
+        });
         let runtime = self.clone();
         tokio::spawn(async move {
-            read_all(&runtime, &connection, read, rest).await;
+            let reason = reader::read_all(&runtime, &connection, read, rest).await;
+            runtime.read_to_the_end(&connection, reason);
             // It may be stuck in a write that the peer will never take.
             writer.abort();
         });
@@ -278,6 +375,17 @@ impl Runtime {
         self.tell(PeerEvent::Down { info, reason });
     }
 
+    /// The reader has come to its end, for this reason unless there was one before.
+    fn read_to_the_end(&self, connection: &Arc<Connection>, reason: DownReason) {
+        connection.close(reason.clone());
+        let reason = connection.closing().cloned().unwrap_or(reason);
+        if matches!(reason, DownReason::Protocol(_)) {
+            let info = connection.info();
+            tracing::warn!(peer = %info.name, address = %info.address, %reason, "connection dropped");
+        }
+        self.take_down(connection, reason);
+    }
+
     /// Ends the connection to `peer`; false when there is none.
     pub fn disconnect(&self, peer: &NodeName) -> bool {
         let Some(connection) = self.connection(peer.atom()) else {
@@ -301,80 +409,4 @@ impl Runtime {
             self.forget(&caller.pid);
         }
     }
-}
-
-/// The writer: one vectored write for all that waits.
-async fn write_all(runtime: Runtime, connection: Arc<Connection>, mut socket: OwnedWriteHalf) {
-    while let Some(mut batch) = connection.outbox.take().await {
-        let length = batch.remaining() as u64;
-        if let Err(error) = socket.write_all_buf(&mut batch).await {
-            connection.close(DownReason::Closed(error.to_string()));
-            return;
-        }
-        connection.wrote(runtime.uptime());
-        connection.sent.fetch_add(length, Ordering::Relaxed);
-        connection.outbox.recycle(batch);
-    }
-}
-
-/// The reader: it never waits for anything but the socket.
-async fn read_all(
-    runtime: &Runtime,
-    connection: &Arc<Connection>,
-    mut socket: OwnedReadHalf,
-    mut buffer: BytesMut,
-) {
-    let mut decoder = FrameDecoder::new(connection.framing, FrameLimits::default());
-    let reason = loop {
-        if let Err(error) = route_all(runtime, connection, &mut decoder, &mut buffer) {
-            break DownReason::Protocol(error);
-        }
-        buffer.reserve(READ_SIZE);
-        tokio::select! {
-            biased;
-            () = connection.close.notified() => break DownReason::Disconnected,
-            read = socket.read_buf(&mut buffer) => match read {
-                Ok(0) => break DownReason::Closed("the peer closed it".to_owned()),
-                Ok(length) => {
-                    connection.received.fetch_add(length as u64, Ordering::Relaxed);
-                }
-                Err(error) => break DownReason::Closed(error.to_string()),
-            },
-        }
-    };
-    connection.close(reason);
-    let reason = connection
-        .closing
-        .get()
-        .cloned()
-        .unwrap_or(DownReason::Disconnected);
-    if matches!(reason, DownReason::Protocol(_)) {
-        tracing::warn!(peer = %connection.info.name, address = %connection.info.address, %reason, "connection dropped");
-    }
-    runtime.take_down(connection, reason);
-}
-
-/// Routes every complete frame in `buffer`.
-fn route_all(
-    runtime: &Runtime,
-    connection: &Arc<Connection>,
-    decoder: &mut FrameDecoder,
-    buffer: &mut BytesMut,
-) -> Result<(), String> {
-    let mut completed = false;
-    while let Some(frame) = decoder.next(buffer).map_err(|error| error.to_string())? {
-        completed = true;
-        if connection.down.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        if let Frame::Signal(control, payload) = frame {
-            runtime.route(connection, control, payload);
-        }
-    }
-    if completed {
-        connection
-            .heard
-            .store(millis(runtime.uptime()), Ordering::Relaxed);
-    }
-    Ok(())
 }

@@ -4,10 +4,9 @@
 //! whatever the process is doing.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::Notify;
+use std::task::Waker;
 
 use super::mailbox::{Mailbox, MailboxLimit, Put};
 use super::message::{Item, NodeKinds, Received};
@@ -42,6 +41,8 @@ pub(crate) struct State {
     pub(crate) trap_exit: bool,
     /// Why it must end, once it must.
     pub(crate) ending: Option<Term>,
+    /// Whom to wake then.
+    pub(crate) task: Option<Waker>,
     /// It has ended: nothing may be added any more.
     pub(crate) ended: bool,
 }
@@ -50,8 +51,8 @@ pub(crate) struct State {
 pub(crate) struct Entry {
     pub(crate) pid: Pid,
     pub(crate) mailbox: Mailbox,
-    /// Told when `ending` is set.
-    pub(crate) end: Notify,
+    /// Whether `ending` is set.
+    must_end: AtomicBool,
     /// Calls under its pid that wait for their end.
     pub(crate) open_calls: AtomicUsize,
     /// Whether there is a process that receives; an entry for calls has none.
@@ -64,7 +65,7 @@ impl Entry {
         Entry {
             pid,
             mailbox: Mailbox::new(limit),
-            end: Notify::new(),
+            must_end: AtomicBool::new(false),
             open_calls: AtomicUsize::new(0),
             receives: true,
             state: Mutex::default(),
@@ -103,8 +104,25 @@ impl Entry {
 
     /// Makes the process end with `reason` at its next await; the first reason counts.
     pub(crate) fn must_end(&self, reason: Term) {
-        self.lock().ending.get_or_insert(reason);
-        self.end.notify_one();
+        let mut state = self.lock();
+        state.ending.get_or_insert(reason);
+        self.must_end.store(true, Ordering::Release);
+        let task = state.task.take();
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    /// Why it must end, if it must.
+    pub(crate) fn ending(&self) -> Option<Term> {
+        let must_end = self.must_end.load(Ordering::Acquire);
+        must_end.then(|| {
+            self.lock()
+                .ending
+                .take()
+                .unwrap_or_else(|| Term::atom("killed"))
+        })
     }
 
     /// The linked process `from` ended with `reason`.

@@ -4,10 +4,13 @@
 //! the bound is chosen when the process is born ([`Overflow`]).
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::future::poll_fn;
+use std::mem;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 
-use tokio::sync::Notify;
+use tokio::task::coop::poll_proceed;
 
 use super::message::Received;
 
@@ -53,16 +56,28 @@ pub(crate) enum Put {
 /// What a message costs even when it is empty.
 const LEAST_COST: usize = 64;
 
+/// A process that receives this many messages in a row has used one of the 128 steps after which tokio lets others go
+/// on. Were each message a step, a reader would bring more in its turn than the process takes in its own.
+const STEP: usize = 64;
+
+/// Messages, each with what it costs.
+type Messages = VecDeque<(usize, Received)>;
+
+/// What those have put in who are no longer waited for.
 #[derive(Debug, Default)]
 struct Waiting {
-    messages: VecDeque<(usize, Received)>,
-    bytes: usize,
+    messages: Messages,
+    /// Whom to wake.
+    task: Option<Waker>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     waiting: Mutex<Waiting>,
-    filled: Notify,
+    /// What the process has taken from there, all at once, and not looked at yet: only the process itself locks it for
+    /// long. It is locked before `waiting` where both are.
+    taken: Mutex<Messages>,
+    bytes: AtomicUsize,
     limit: MailboxLimit,
     dropped: AtomicU64,
 }
@@ -71,23 +86,29 @@ impl Mailbox {
     pub(crate) fn new(limit: MailboxLimit) -> Mailbox {
         Mailbox {
             waiting: Mutex::default(),
-            filled: Notify::new(),
+            taken: Mutex::default(),
+            bytes: AtomicUsize::new(0),
             limit,
             dropped: AtomicU64::new(0),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Messages> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts `message`, which takes `size` bytes, at the end. Signals that the process must hear of
     /// (exits and downs) are given size 0 and always fit.
     pub(crate) fn put(&self, size: usize, message: Received) -> Put {
         let cost = if size == 0 { 0 } else { size.max(LEAST_COST) };
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting();
+        let bytes = self.bytes.load(Ordering::Relaxed);
         // One message always fits, whatever its size: frames are bounded already.
-        if cost > 0 && waiting.bytes > 0 && waiting.bytes + cost > self.limit.bytes {
+        if cost > 0 && bytes > 0 && bytes + cost > self.limit.bytes {
             drop(waiting);
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return match self.limit.overflow {
@@ -95,63 +116,94 @@ impl Mailbox {
                 Overflow::DropNewest => Put::Dropped,
             };
         }
-        waiting.bytes += cost;
+        self.bytes.fetch_add(cost, Ordering::Relaxed);
         waiting.messages.push_back((cost, message));
+        let task = waiting.task.take();
         drop(waiting);
-        self.filled.notify_one();
+        if let Some(task) = task {
+            task.wake();
+        }
         Put::Done
+    }
+
+    /// Takes the oldest message out of what is there.
+    fn pop(&self, taken: &mut Messages) -> Option<Received> {
+        let (cost, message) = taken.pop_front()?;
+        self.bytes.fetch_sub(cost, Ordering::Relaxed);
+        Some(message)
     }
 
     /// The oldest message, if one waits.
     pub(crate) fn try_take(&self) -> Option<Received> {
-        let mut waiting = self.lock();
-        let (cost, message) = waiting.messages.pop_front()?;
-        waiting.bytes -= cost;
-        Some(message)
+        let mut taken = self.taken();
+        if taken.is_empty() {
+            mem::swap(&mut *taken, &mut self.waiting().messages);
+        }
+        self.pop(&mut taken)
     }
 
     /// The oldest message, once there is one.
     pub(crate) async fn take(&self) -> Received {
-        loop {
-            if let Some(message) = self.try_take() {
-                return message;
+        poll_fn(|context| {
+            let mut taken = self.taken();
+            if taken.len() % STEP == 0 {
+                let step = ready!(poll_proceed(context));
+                if taken.is_empty() {
+                    ready!(self.poll_more(&mut taken, context));
+                }
+                step.made_progress();
             }
-            self.filled.notified().await;
+            // There is one now.
+            self.pop(&mut taken).map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    /// Adds to `taken` all that waits, or asks to be woken.
+    fn poll_more(&self, taken: &mut Messages, context: &Context<'_>) -> Poll<()> {
+        let mut waiting = self.waiting();
+        if waiting.messages.is_empty() {
+            waiting.task = Some(context.waker().clone());
+            return Poll::Pending;
         }
+        match taken.is_empty() {
+            true => mem::swap(taken, &mut waiting.messages),
+            false => taken.append(&mut waiting.messages),
+        }
+        Poll::Ready(())
     }
 
     /// The oldest message that is `wanted`, once there is one; the others stay in their order.
     pub(crate) async fn take_where(&self, wanted: impl Fn(&Received) -> bool) -> Received {
         // What was looked at once is not looked at again: only this process takes messages.
         let mut looked_at = 0;
-        loop {
-            let filled = self.filled.notified();
-            {
-                let mut waiting = self.lock();
-                let fresh = waiting.messages.iter().skip(looked_at);
-                let found = fresh
-                    .map(|(_, message)| wanted(message))
-                    .position(|wanted| wanted);
-                looked_at = found.map_or(waiting.messages.len(), |at| looked_at + at);
+        poll_fn(|context| {
+            let mut taken = self.taken();
+            loop {
+                let mut fresh = taken.iter().skip(looked_at);
+                let found = fresh.position(|(_, message)| wanted(message));
+                looked_at = found.map_or(taken.len(), |at| looked_at + at);
                 if found.is_some()
-                    && let Some((cost, message)) = waiting.messages.remove(looked_at)
+                    && let Some((cost, message)) = taken.remove(looked_at)
                 {
-                    waiting.bytes -= cost;
-                    return message;
+                    self.bytes.fetch_sub(cost, Ordering::Relaxed);
+                    return Poll::Ready(message);
                 }
+                ready!(self.poll_more(&mut taken, context));
             }
-            filled.await;
-        }
+        })
+        .await
     }
 
     /// How many messages wait.
     pub(crate) fn len(&self) -> usize {
-        self.lock().messages.len()
+        let taken = self.taken();
+        taken.len() + self.waiting().messages.len()
     }
 
     /// How many bytes wait.
     pub(crate) fn bytes(&self) -> usize {
-        self.lock().bytes
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// How many messages did not fit.

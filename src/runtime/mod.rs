@@ -17,6 +17,7 @@ mod message;
 mod names;
 mod outbox;
 mod process;
+mod reader;
 mod router;
 mod send;
 mod signals;
@@ -38,12 +39,14 @@ pub use accept::Listener;
 pub use calls::{CallEnd, Caller, OpenCall};
 pub use connection::{DownReason, PeerInfo};
 pub use counters::{Calls, Counters, LATENCY_BOUNDS, Mailboxes, PeerUsage};
+pub(crate) use dial::resolve;
 pub use dial::{DialError, PeerAddress};
 pub use handles::AliasMode;
 pub use handshake_io::HandshakeFailure;
 pub use mailbox::{MailboxLimit, Overflow};
 pub use message::{Body, Item, NodeKinds, Received};
 pub use names::NameError;
+pub(crate) use outbox::When;
 pub(crate) use process::catch_panic;
 pub use process::{Destination, Exit, Process, ProcessHandle, SpawnOptions, Timer};
 pub use send::SendError;
@@ -58,7 +61,10 @@ use connection::Connection;
 use entry::Entry;
 use handles::Handles;
 use names::Names;
+#[cfg(not(test))]
 use table::ConnectionTable;
+#[cfg(test)]
+pub(crate) use table::{AcceptVerdict, AttemptId, ConnectionTable, DialVerdict, UpVerdict};
 
 /// What a runtime is started with.
 #[derive(Debug, Clone)]

@@ -1,7 +1,9 @@
 //! A process: what a Rust future gets to live as an Erlang process.
 
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -384,21 +386,27 @@ impl ProcessHandle {
 
 /// Runs `future` until it ends, panics, or the process must end.
 async fn until_its_end<E: Into<Exit>>(entry: &Entry, future: impl Future<Output = E>) -> Term {
-    tokio::select! {
-        biased;
-        () = entry.end.notified() => {
-            entry.lock().ending.take().unwrap_or_else(|| Term::atom("killed"))
+    let mut future = pin!(catch_panic(future));
+    let mut is_known = false;
+    poll_fn(|context| {
+        // A task has one waker for all its life.
+        if !mem::replace(&mut is_known, true) {
+            entry.lock().task = Some(context.waker().clone());
         }
-        ended = catch_panic(future) => match ended {
+        if let Some(reason) = entry.ending() {
+            return Poll::Ready(reason);
+        }
+        future.as_mut().poll(context).map(|ended| match ended {
             Ok(end) => end.into().0,
             Err(panic) => panic,
-        }
-    }
+        })
+    })
+    .await
 }
 
 /// Runs `future` to its end, or to a panic in it: `{panic, Text}`.
 pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, Term> {
-    let mut future = Box::pin(future);
+    let mut future = pin!(future);
     poll_fn(
         |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(poll) => poll.map(Ok),

@@ -3,18 +3,18 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::Runtime;
 use super::connection::Connection;
 use super::entry::Entry;
 use super::message::{Body, Received};
-use super::outbox::Refused;
+use super::outbox::{Refused, When};
 use super::process::Destination;
 use crate::dist::{
-    Control, FRAGMENT_SIZE, Flags, Framing, Payload, Target, encode_frame, fragments,
+    Control, FRAGMENT_SIZE, Flags, Framing, Payload, Target, encode_in_pieces, fragments,
 };
-use crate::term::{Atom, Encode, Pid, SerializeError, Term};
+use crate::term::{Atom, Encode, Pid, Pieces, SerializeError, Term};
 
 /// Why a message was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +40,7 @@ impl Runtime {
             Some(connection) => {
                 let control = control_for(&connection, from, to);
                 connection
-                    .signal_with_room(&control, Some(&message))
+                    .signal_with_room(&control, Some(&message), When::Soon)
                     .await?;
             }
         }
@@ -53,15 +53,32 @@ impl Runtime {
         from: &Pid,
         to: &Destination,
         message: &dyn Encode,
+        when: When,
     ) -> Result<(), SendError> {
         match self.connection_to(self.node_of(to))? {
             None => self.send_local(to, Body::Encoded(Payload::of(message)?)),
             Some(connection) => {
                 let control = control_for(&connection, from, to);
-                connection.signal_with_room(&control, Some(message)).await?;
+                let payload = Some(message);
+                connection.signal_with_room(&control, payload, when).await?;
             }
         }
         Ok(())
+    }
+
+    /// Answers who waits for that: at once, unless the process `from` has more to do, and may have more to say.
+    pub(crate) async fn reply(
+        &self,
+        from: &Pid,
+        to: &Destination,
+        message: &dyn Encode,
+    ) -> Result<(), SendError> {
+        let has_more = |entry: Arc<Entry>| entry.mailbox.len() > 0;
+        let when = match self.entry(from).is_some_and(has_more) {
+            true => When::Soon,
+            false => When::Now,
+        };
+        self.send_encoded(from, to, message, when).await
     }
 
     fn node_of<'a>(&'a self, to: &'a Destination) -> &'a Atom {
@@ -109,10 +126,18 @@ impl Runtime {
 
 impl Runtime {
     /// Sends a signal of a process that has ended, waiting while the outbox is full.
-    pub(super) async fn signal_with_room(&self, node: &Atom, control: &Control, payload: &Term) {
-        if let Some(connection) = self.connection(node)
-            && let Err(error) = connection.signal_with_room(control, Some(payload)).await
-        {
+    pub(super) async fn signal_with_room(
+        &self,
+        node: &Atom,
+        control: &Control,
+        payload: &Term,
+        when: When,
+    ) {
+        let Some(connection) = self.connection(node) else {
+            return;
+        };
+        let sent = connection.signal_with_room(control, Some(payload), when);
+        if let Err(error) = sent.await {
             tracing::debug!(%error, "a signal was not sent");
         }
     }
@@ -144,7 +169,7 @@ fn control_for(connection: &Connection, from: &Pid, to: &Destination) -> Control
 
 thread_local! {
     /// Where a signal is encoded before it is added to an outbox, so that no lock is held meanwhile.
-    static SCRATCH: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(4096));
+    static SCRATCH: RefCell<Pieces> = RefCell::default();
 }
 
 /// A scratch buffer that has grown beyond this is not kept.
@@ -157,7 +182,7 @@ impl Connection {
     /// Sends a signal without waiting for room: for the node's own answers. That the connection ended meanwhile is no
     /// fault: whoever would have read it knows.
     pub(super) fn signal(&self, control: &Control, payload: Option<&dyn Encode>) {
-        let sent = self.with_frames(&[(control, payload)], |frame| self.push(frame));
+        let sent = self.with_frames(&[(control, payload)], |frame| self.push(frame, When::Soon));
         let sent = match sent {
             Ok(Encoded::Sent(_)) => return,
             Ok(Encoded::Large(frame)) => {
@@ -175,7 +200,7 @@ impl Connection {
     /// Sends a small signal with the next one, or within a second.
     pub(super) fn signal_later(&self, control: &Control) {
         // As above: a connection that has ended needs none.
-        let _ = self.with_frames(&[(control, None)], |frame| self.push_later(frame));
+        let _ = self.with_frames(&[(control, None)], |frame| self.push(frame, When::Later));
     }
 
     /// Sends a signal, waiting while the outbox is full: for processes. A large one goes in pieces, so that the small
@@ -184,34 +209,45 @@ impl Connection {
         self: &Arc<Self>,
         control: &Control,
         payload: Option<&dyn Encode>,
+        when: When,
     ) -> Result<(), SendError> {
-        self.signals_with_room(&[(control, payload)]).await
+        self.signals_with_room(&[(control, payload)], when).await
     }
 
-    /// Sends a monitor and a message in one write.
+    /// Sends a monitor and a message in one write, at once: who calls waits for the answer.
     pub(super) async fn call_with_room(
         self: &Arc<Self>,
         monitor: &Control,
         message: &Control,
         payload: &dyn Encode,
     ) -> Result<(), SendError> {
-        self.room().await.map_err(|_| self.gone())?;
         let both = [(monitor, None), (message, Some(payload))];
-        match self.with_frames(&both, |frames| self.push(frames))? {
-            Encoded::Sent(result) => result.map_err(|_| self.gone()),
-            Encoded::Large(_) => {
-                self.signal(monitor, None);
-                self.signals_with_room(&both[1..]).await
-            }
-        }
+        self.signals_with_room(&both, When::Now).await
     }
 
-    async fn signals_with_room(self: &Arc<Self>, signals: &[Signal<'_>]) -> Result<(), SendError> {
-        self.room().await.map_err(|_| self.gone())?;
-        let frame = match self.with_frames(signals, |frames| self.push(frames))? {
-            Encoded::Sent(result) => return result.map_err(|_| self.gone()),
-            Encoded::Large(frame) => frame,
+    async fn signals_with_room(
+        self: &Arc<Self>,
+        signals: &[Signal<'_>],
+        when: When,
+    ) -> Result<(), SendError> {
+        let frame = loop {
+            let sent = self.with_frames(signals, |frames| self.push_in_room(frames, when))?;
+            match sent {
+                Encoded::Sent(Err(Refused::Full)) => self.room().await.map_err(|_| self.gone())?,
+                Encoded::Sent(result) => return result.map_err(|_| self.gone()),
+                Encoded::Large(frame) => break frame,
+            }
         };
+        if let [before @ .., (control, payload)] = signals
+            && !before.is_empty()
+        {
+            // Only one signal may be cut.
+            for (control, payload) in before {
+                self.signal(control, *payload);
+            }
+            let last = [(*control, *payload)];
+            return Box::pin(self.signals_with_room(&last, when)).await;
+        }
         let mut rest = Rest {
             connection: self.clone(),
             pieces: Some(Box::new(self.pieces(frame))),
@@ -220,10 +256,13 @@ impl Connection {
     }
 
     /// A large frame, in as many pieces as the connection allows.
-    fn pieces(&self, frame: Bytes) -> impl Iterator<Item = (Vec<u8>, Bytes)> + use<> {
+    fn pieces(&self, frame: Vec<Bytes>) -> impl Iterator<Item = (Vec<u8>, Vec<Bytes>)> + use<> {
+        let length: usize = frame.iter().map(Bytes::len).sum();
         let (whole, cut) = match self.framing() {
-            Framing::PassThrough => (Some((Vec::new(), frame)), None),
-            Framing::Header => (None, Some(fragments(frame, self.next_sequence()))),
+            Framing::Header if length > FRAGMENT_SIZE => {
+                (None, Some(fragments(frame, self.next_sequence())))
+            }
+            _ => (Some((Vec::new(), frame)), None),
         };
         whole.into_iter().chain(cut.into_iter().flatten())
     }
@@ -241,14 +280,15 @@ impl Connection {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
             for (control, payload) in signals {
-                encode_frame(self.framing(), control, *payload, scratch)?;
+                encode_in_pieces(self.framing(), control, *payload, scratch)?;
             }
-            if scratch.len() > FRAGMENT_SIZE {
-                return Ok(Encoded::Large(std::mem::take(scratch).freeze()));
+            // A binary beside the buffer makes it a large one, too, if not one that is cut.
+            if scratch.len() > scratch.buffer().len().min(FRAGMENT_SIZE) {
+                return Ok(Encoded::Large(scratch.take()));
             }
-            let sent = send(scratch);
-            if scratch.capacity() > SCRATCH_KEPT {
-                *scratch = BytesMut::new();
+            let sent = send(scratch.buffer());
+            if scratch.buffer().capacity() > SCRATCH_KEPT {
+                *scratch = Pieces::default();
             }
             Ok(Encoded::Sent(sent))
         })
@@ -258,13 +298,13 @@ impl Connection {
 enum Encoded<T> {
     Sent(T),
     /// A whole frame that is too large to go in one.
-    Large(Bytes),
+    Large(Vec<Bytes>),
 }
 
 /// What is still to be sent of a large signal.
 struct Rest {
     connection: Arc<Connection>,
-    pieces: Option<Box<dyn Iterator<Item = (Vec<u8>, Bytes)> + Send>>,
+    pieces: Option<Box<dyn Iterator<Item = (Vec<u8>, Vec<Bytes>)> + Send>>,
 }
 
 impl Rest {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use super::entry::{Entry, Link, State};
 use super::handles::Handle;
 use super::message::{Body, Item};
+use super::outbox::When;
 use super::{AliasMode, Runtime};
 use crate::dist::{Control, Target};
 use crate::term::{Atom, Pid, Reference, Term};
@@ -289,7 +290,8 @@ impl Runtime {
             from: from.clone(),
             to: to.clone(),
         };
-        self.signal_with_room(&to.node, &control, reason).await;
+        self.signal_with_room(&to.node, &control, reason, When::Soon)
+            .await;
     }
 
     /// Tells `watcher` that `item`, which is ours, has ended.
@@ -302,7 +304,9 @@ impl Runtime {
             to: watcher.clone(),
             reference: reference.clone(),
         };
-        self.signal_with_room(&watcher.node, &control, reason).await;
+        // It may be what somebody waits for: the result of an `erpc`.
+        self.signal_with_room(&watcher.node, &control, reason, When::Now)
+            .await;
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::connection::Connection;
 use super::entry::{Entry, Link};
 use super::message::{Body, Item};
+use super::outbox::When;
 use super::process::{Exit, Process, SpawnOptions};
 use super::{Caller, Runtime, SendError};
 use crate::NodeName;
@@ -127,7 +128,7 @@ impl Runtime {
             Some(connection) => {
                 let control = Control::SpawnRequest(spawn);
                 connection
-                    .signal_with_room(&control, Some(&arguments))
+                    .signal_with_room(&control, Some(&arguments), When::Soon)
                     .await?;
             }
         }

@@ -4,9 +4,12 @@
 
 mod config;
 mod cookie_file;
+mod cookie_sources;
+mod doctor;
 mod env_file;
 mod error;
 mod flags;
+mod gossip;
 mod host;
 mod report;
 mod resolve;
@@ -27,8 +30,11 @@ use beamlink::epmd::EpmdMode;
 use beamlink::gossip::Gossip;
 use beamlink::{Cookie, NodeName};
 
+pub(crate) use cookie_sources::cookie_sources;
+pub(crate) use doctor::{DoctorFlags, Examine};
 pub(crate) use error::SettingsError;
 pub(crate) use flags::Flags;
+pub(crate) use gossip::{Heartbeat, HeartbeatFlags, Listen, ListenFlags};
 pub(crate) use report::Report;
 pub(crate) use resolve::http_address;
 pub(crate) use source::Surroundings;
@@ -83,6 +89,21 @@ impl fmt::Display for Peer {
 }
 
 impl Settings {
+    /// The files that secrets were read from, with their modes.
+    pub(crate) fn secret_files(&self) -> Vec<(PathBuf, u32)> {
+        let origins = [&table::COOKIE, &table::SECRET].map(|setting| self.report.origin(setting));
+        let files = origins
+            .into_iter()
+            .flatten()
+            .filter_map(|origin| match origin {
+                source::Origin::File { path, .. } => Some(path),
+                _ => None,
+            });
+        files
+            .filter_map(|path| Some((path.to_path_buf(), cookie_file::mode(&path).ok()?)))
+            .collect()
+    }
+
     /// Finds every setting's effective value.
     ///
     /// # Errors

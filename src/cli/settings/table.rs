@@ -391,6 +391,66 @@ pub(super) const VISIT: &[&Setting] = &[
 /// The settings of a command that asks an EPMD.
 pub(super) const ASK_EPMD: &[&Setting] = &[&EPMD_PORT, &TIMEOUT, &ANSWER_JSON];
 
+/// `--secret` of a command that tries many.
+pub(super) const LISTEN_SECRET: Setting = Setting {
+    shape: Shape::List("SECRET"),
+    help: "Try this secret too (again for more); as a flag every user of this host can see it in ps",
+    ..SECRET
+};
+
+/// `--secret-file` of such a command.
+pub(super) const LISTEN_SECRET_FILE: Setting = Setting {
+    shape: Shape::List("PATH"),
+    help: "Try the secret in this file too (again for more)",
+    ..SECRET_FILE
+};
+
+/// `--json` of a command that listens.
+pub(super) const LISTEN_JSON: Setting = Setting {
+    help: "One JSON object a line on stdout for whoever is heard, and one for all at the end",
+    ..JSON
+};
+
+/// The settings of a command that listens for heartbeats.
+pub(super) const LISTEN: &[&Setting] = &[
+    &GOSSIP_PORT,
+    &MULTICAST_IF,
+    &MULTICAST_ADDR,
+    &LISTEN_SECRET,
+    &LISTEN_SECRET_FILE,
+    &EPMD_PORT,
+    &LISTEN_JSON,
+];
+
+/// The settings of the doctor.
+pub(super) const DOCTOR: &[&Setting] = &[
+    &COOKIE,
+    &COOKIE_FILE,
+    &EPMD_PORT,
+    &GOSSIP_PORT,
+    &IF_ADDR,
+    &MULTICAST_IF,
+    &MULTICAST_ADDR,
+    &MULTICAST_TTL,
+    &BROADCAST_ONLY,
+    &SECRET,
+    &SECRET_FILE,
+    &ANSWER_JSON,
+];
+
+/// The settings of a command that sends one.
+pub(super) const HEARTBEAT: &[&Setting] = &[
+    &GOSSIP_PORT,
+    &IF_ADDR,
+    &MULTICAST_IF,
+    &MULTICAST_ADDR,
+    &MULTICAST_TTL,
+    &BROADCAST_ONLY,
+    &SECRET,
+    &SECRET_FILE,
+    &ANSWER_JSON,
+];
+
 /// The settings of an EPMD.
 pub(super) const SERVE_EPMD: &[&Setting] = &[&EPMD_PORT, &LOG];
 
