@@ -104,7 +104,6 @@ pub(crate) fn run() -> ExitCode {
         Command::Gossip(args) => gossip::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Health(args) => health::run(&args),
-        Command::Config(args) => return config::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Term(args) => term::run(&args),
