@@ -1,6 +1,6 @@
 //! Runs every scenario on every OTP that is here, with beamlink and without it, and writes the table of what came of it:
 //! `report BINARY [FILE]`. With SCENARIO set, only scenarios whose name holds that text, with OTP set (25, 27, 29 or
-//! mixed) only that column, and what FILE has of the others is kept; JOBS is how many run at a time (6). SEED is what is left to chance. SCALE_FILE is what the
+//! mixed) only that column, and what FILE has of the others is kept; JOBS is how many run at a time (6), and after LIMIT seconds none begins. SEED is what is left to chance. SCALE_FILE is what the
 //! simulation told, to be added.
 
 use std::collections::BTreeMap;
@@ -90,8 +90,13 @@ fn run(scenarios: &[Scenario], binary: &Path) -> Cells {
     places.sort_by_key(|(row, _)| scenarios[*row].length());
     let waiting = Mutex::new(places);
     let cells = Mutex::new(Cells::new());
+    let limit = std::env::var("LIMIT")
+        .ok()
+        .and_then(|limit| limit.parse().ok());
+    let limit = limit.map(Duration::from_secs);
+    let start = Instant::now();
     let work = || {
-        loop {
+        while limit.is_none_or(|limit| start.elapsed() < limit) {
             let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some((row, column)) = next else { break };
             let begin = Instant::now();
