@@ -5,7 +5,7 @@
 //! - [`gossip`], [`epmd`], [`dist`]: the three wire protocols, pure but for one file each that owns a socket;
 //! - [`runtime`]: processes, links, monitors, and the connections to peers;
 //! - [`otp`]: what a BEAM expects of a member, as processes on the runtime;
-//! - [`cluster`], [`node`]: whom to dial and when, and the face of it all.
+//! - [`cluster`], [`node`], [`doctor`]: whom to dial and when, the face of it all, and why a cluster does not form.
 //!
 //! Names are those of the Erlang documents. Everything that comes from outside is taken for hostile: decoders do not
 //! recurse, allocate in proportion to what arrived, and say where a fault lies.
@@ -14,6 +14,7 @@ pub mod term;
 
 pub mod cluster;
 pub mod dist;
+pub mod doctor;
 pub mod epmd;
 pub mod gossip;
 mod name;

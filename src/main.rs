@@ -1,5 +1,6 @@
 //! The `beamlink` command.
 mod cli;
+mod http;
 
 fn main() -> std::process::ExitCode {
     cli::run()

@@ -40,7 +40,7 @@ defmodule Fixture do
       Fixture.Keeper,
       Fixture.Later,
       %{id: :pg, start: {:pg, :start_link, [:fixture_scope]}}
-    ] ++ Fixture.ExESDB.children()
+    ] ++ Fixture.ExESDB.children() ++ Fixture.Khepri.children()
   end
 
   defp start_gossip(:off), do: :ok

@@ -6,6 +6,7 @@
 mod beam;
 mod beamlink;
 mod child;
+mod docker;
 mod epmd;
 mod fixture;
 mod impairment;
@@ -20,6 +21,7 @@ mod skip;
 
 pub use beam::{AskError, BeamNode, BeamOptions};
 pub use beamlink::{Beamlink, BeamlinkOptions};
+pub use docker::Docker;
 pub use epmd::Epmd;
 pub use impairment::Impairment;
 pub use link::{BlackHole, Link};
@@ -27,6 +29,8 @@ pub use net::{Bridge, Namespace};
 pub use otp::Otp;
 pub use ports::{tcp, udp};
 pub use program::Program;
-pub use scenario::{Outcome, Scenario, Step, Who};
+pub use scenario::{
+    Change, Comparison, Figure, Harm, Kind, Names, Outcome, Peer, Scenario, Step, Who,
+};
 pub use scenarios::scenarios;
 pub use skip::{Missing, skip};

@@ -4,38 +4,57 @@ use std::process::ExitCode;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Exit {
     /// It did what it was asked to do, or was told to leave.
-    Done = 0,
+    Done,
     /// The node could not start: a port, an address or a name cannot be had.
-    NotStarted = 1,
+    NotStarted,
+    /// The doctor found faults.
+    Findings,
     /// The command line, the environment or a file holds something that cannot be used.
-    Usage = 2,
+    Usage,
     /// The peer's host has no address.
-    Unresolved = 10,
+    Unresolved,
     /// No EPMD answers there.
-    EpmdDown = 11,
+    EpmdDown,
     /// EPMD knows no such node.
-    NameUnknown = 12,
+    NameUnknown,
     /// The node does not take us: its port is closed, it says no, or it went away. Or another node has our name.
-    Refused = 13,
+    Refused,
     /// The cookies differ.
-    Cookie = 14,
+    Cookie,
     /// The node cannot do what we need, or does not want what we can.
-    Flags = 15,
+    Flags,
     /// `--timeout` passed, or the node was silent for too long.
-    Timeout = 16,
+    Timeout,
     /// The node was reached, and what was asked of it failed there.
-    Remote = 17,
+    Remote,
 }
 
 impl Exit {
+    /// The status of the process.
+    pub(crate) fn status(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::NotStarted | Exit::Findings => 1,
+            Exit::Usage => 2,
+            Exit::Unresolved => 10,
+            Exit::EpmdDown => 11,
+            Exit::NameUnknown => 12,
+            Exit::Refused => 13,
+            Exit::Cookie => 14,
+            Exit::Flags => 15,
+            Exit::Timeout => 16,
+            Exit::Remote => 17,
+        }
+    }
+
     /// The same for programs.
     pub(crate) fn kind(self) -> &'static str {
         match self {
             Exit::Done => "done",
             Exit::NotStarted => "not_started",
+            Exit::Findings => "findings",
             Exit::Usage => "usage",
             Exit::Unresolved => "host_not_resolved",
             Exit::EpmdDown => "epmd_down",
@@ -51,6 +70,6 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(exit as u8)
+        ExitCode::from(exit.status())
     }
 }

@@ -1,10 +1,11 @@
 //! `beamlink join`: a node that stays in the cluster until it is told to leave.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use beamlink::Node;
-use beamlink::cluster::{Event, Refusal, RefusalKind};
+use beamlink::cluster::{Event, Refusal};
 use beamlink::epmd::{EpmdError, RegisterError};
 use beamlink::node::StartError;
 
@@ -12,6 +13,7 @@ use super::exit::Exit;
 use super::output::{Notice, Output, start_log};
 use super::settings::Settings;
 use super::signals::Signals;
+use crate::http::{HttpServer, HttpSettings, Limits, View};
 
 /// Runs a node as `settings` say, to its end.
 pub(crate) fn run(settings: Settings) -> Exit {
@@ -43,6 +45,14 @@ async fn join(settings: Settings) -> Exit {
         name = signals.next() => return left_on(name),
         () = until(deadline) => return timed_out(),
     };
+    // It ends with this function, before the node is asked to.
+    let _http = match serve_http(&settings, &node) {
+        Ok(server) => server,
+        Err(error) => {
+            node.stop().await;
+            return not_started(&error, Exit::NotStarted);
+        }
+    };
     let watch = Watch {
         node: &node,
         output: Output {
@@ -63,6 +73,32 @@ async fn join(settings: Settings) -> Exit {
     };
     node.stop().await;
     exit
+}
+
+/// Nothing, where no HTTP is wanted.
+fn serve_http(settings: &Settings, node: &Node) -> Result<Option<HttpServer>, HttpNotServed> {
+    let Some(address) = settings.http else {
+        return Ok(None);
+    };
+    let http = HttpSettings {
+        address,
+        limits: Limits::default(),
+    };
+    let view = View {
+        observer: node.observer(),
+        wanted: settings.ready_when,
+    };
+    let server =
+        HttpServer::start(&http, view).map_err(|error| HttpNotServed { address, error })?;
+    tracing::info!("http://{}/", server.address());
+    Ok(Some(server))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve HTTP on {address}: {error}; choose another --http")]
+struct HttpNotServed {
+    address: SocketAddr,
+    error: io::Error,
 }
 
 async fn start(settings: &Settings) -> Result<Node, StartError> {
@@ -175,7 +211,7 @@ impl Watch<'_> {
             } => Notice::Refused {
                 node: None,
                 address: address.map(|address| address.to_string()),
-                reason: code(kind),
+                reason: kind.as_str(),
                 message: detail,
                 count,
             },
@@ -207,29 +243,9 @@ fn refused(node: String, refusal: &Refusal) -> Notice {
     Notice::Refused {
         node: Some(node),
         address: refusal.address.map(|address| address.to_string()),
-        reason: code(refusal.kind),
+        reason: refusal.kind.as_str(),
         message: Some(message),
         count: 1,
-    }
-}
-
-/// A refusal's class for programs.
-fn code(kind: RefusalKind) -> &'static str {
-    match kind {
-        RefusalKind::Unresolvable => "host_not_resolved",
-        RefusalKind::EpmdUnreachable => "epmd_down",
-        RefusalKind::NameUnknown => "name_unknown",
-        RefusalKind::PortClosed => "port_closed",
-        RefusalKind::Silent => "silent",
-        RefusalKind::Closed => "closed",
-        RefusalKind::AlreadyConnected => "already_connected",
-        RefusalKind::Cookie => "cookie_mismatch",
-        RefusalKind::Flags => "flags_missing",
-        RefusalKind::NotAllowed => "not_allowed",
-        RefusalKind::NameForm => "name_form",
-        RefusalKind::NameTaken => "name_taken",
-        RefusalKind::Garbage => "not_a_node",
-        _ => "other",
     }
 }
 

@@ -1,7 +1,13 @@
 //! The commands of the `beamlink` binary.
 
+mod config;
+mod doctor;
 mod epmd;
 mod exit;
+mod explain;
+mod gossip;
+mod health;
+mod http_get;
 mod join;
 mod names;
 mod output;
@@ -9,6 +15,7 @@ mod pages;
 mod settings;
 mod signals;
 mod term;
+mod validate;
 mod visit;
 
 use std::ffi::OsString;
@@ -17,12 +24,18 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use config::ConfigArgs;
+use doctor::DoctorArgs;
 use epmd::EpmdArgs;
 use exit::Exit;
+use explain::ExplainArgs;
+use gossip::GossipArgs;
+use health::HealthArgs;
 use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
 use term::TermArgs;
+use validate::ValidateArgs;
 use visit::{ApplyArgs, CallArgs, CastArgs, NodesArgs, PingArgs, RpcArgs, SendArgs};
 
 /// Joins running BEAM clusters as a full, visible and harmless member, and asks their nodes.
@@ -50,8 +63,14 @@ enum Command {
     Send(SendArgs),
     Nodes(NodesArgs),
     Names(NamesArgs),
+    Gossip(GossipArgs),
+    Health(HealthArgs),
+    Config(ConfigArgs),
     Epmd(EpmdArgs),
+    Validate(ValidateArgs),
     Term(TermArgs),
+    Doctor(Box<DoctorArgs>),
+    Explain(ExplainArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -82,8 +101,14 @@ pub(crate) fn run() -> ExitCode {
         Command::Send(args) => visit::run(args),
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
+        Command::Gossip(args) => gossip::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Epmd(args) => epmd::run(&args),
+        Command::Validate(args) => validate::run(&args),
         Command::Term(args) => term::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
     };
@@ -101,6 +126,7 @@ fn command() -> Command {
         Some("cast") => Command::Cast(alone(words)),
         Some("send") => Command::Send(alone(words)),
         Some("nodes") => Command::Nodes(alone(words)),
+        Some("health") => Command::Health(alone(words)),
         _ => Cli::parse().command,
     }
 }

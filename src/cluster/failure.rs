@@ -27,6 +27,7 @@ impl From<&HandshakeError> for RefusalKind {
             | HandshakeError::NotNamed(_)
             | HandshakeError::UnknownStatus(_)
             | HandshakeError::Malformed { .. }
+            | HandshakeError::Tls
             | HandshakeError::Garbage(_) => RefusalKind::Garbage,
             HandshakeError::Closed(_) => RefusalKind::Closed,
             HandshakeError::Silent { .. } => RefusalKind::Silent,

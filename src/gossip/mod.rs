@@ -21,5 +21,6 @@ pub use heard::{Heard, Source, Tally};
 pub use notice::{GossipError, Notice, SendError};
 pub use packet::{Codec, MAX_PACKET, Verdict, VerdictKind};
 pub use schedule::{MAX_PAUSE, Schedule, Turn};
+pub(crate) use settings::Destination;
 pub use settings::Gossip;
 pub use socket::{GossipSocket, Received};

@@ -1,8 +1,10 @@
 //! A node for one visit: what a command is that asks one peer something and goes.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::otp::erpc::{Request, Rpc};
@@ -58,19 +60,36 @@ impl VisitBuilder {
     /// See [`DialError`].
     pub async fn connect(self, address: PeerAddress) -> Result<Visitor, DialError> {
         let VisitBuilder { peer, settings } = self;
-        let (runtime, events) = Runtime::visit(&peer, address, &settings).await?;
-        if let Err(error) = otp::install(&runtime, &otp::Functions::default()) {
-            unreachable!("a new runtime has no names yet: {error}");
-        }
-        Ok(Visitor {
-            runtime,
-            peer,
-            _events: events,
-        })
+        let visit = Runtime::visit(&peer, address, &settings).await?;
+        Ok(Visitor::begin(visit, peer))
+    }
+
+    /// The same over `stream`, which leads to the port of the peer at `address`.
+    ///
+    /// # Errors
+    /// Those of [`DialError`] that come after a connection.
+    pub async fn over(self, stream: TcpStream, address: SocketAddr) -> Result<Visitor, DialError> {
+        let VisitBuilder { peer, settings } = self;
+        let visit = Runtime::visit_over(stream, address, &peer, &settings).await?;
+        Ok(Visitor::begin(visit, peer))
     }
 }
 
 impl Visitor {
+    fn begin(
+        (runtime, events): (Runtime, UnboundedReceiver<PeerEvent>),
+        peer: NodeName,
+    ) -> Visitor {
+        if let Err(error) = otp::install(&runtime, &otp::Functions::default()) {
+            unreachable!("a new runtime has no names yet: {error}");
+        }
+        Visitor {
+            runtime,
+            peer,
+            _events: events,
+        }
+    }
+
     /// Describes a visit to `peer`.
     pub fn to(peer: &NodeName, cookie: Cookie) -> VisitBuilder {
         let host = hostname::get().unwrap_or_default();

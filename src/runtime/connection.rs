@@ -244,12 +244,23 @@ impl Connection {
         (read(&self.received), read(&self.sent))
     }
 
+    /// Bytes that wait to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// How long ago the last frame was complete.
+    pub(crate) fn silent(&self, now: Duration) -> Duration {
+        let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
+        now.saturating_sub(heard)
+    }
+
     fn wrote(&self, now: Duration) {
         self.written.store(millis(now), Ordering::Relaxed);
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

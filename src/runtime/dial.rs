@@ -171,7 +171,7 @@ impl Runtime {
             name: settings.name.clone(),
             creation: settings.creation,
             flags: settings.flags(),
-            cookie: settings.cookie.clone(),
+            cookie: self.cookie(),
         }
     }
 
@@ -225,7 +225,8 @@ async fn look_up(
     Err(failure.unwrap_or_else(|| unresolvable(peer, "it has no address")))
 }
 
-async fn resolve(
+/// The addresses of the host of `peer`, IPv4 first, each with `port`.
+pub(crate) async fn resolve(
     peer: &NodeName,
     port: u16,
     limit: Duration,

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rand::seq::SliceRandom;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::dial::{DialError, PeerAddress, challenge, reach, shake};
@@ -44,9 +45,21 @@ impl Runtime {
         address: PeerAddress,
         settings: &VisitSettings,
     ) -> Result<(Runtime, UnboundedReceiver<PeerEvent>), DialError> {
-        let limit = settings.setup_time;
-        let (stream, address) = reach(peer, address, limit).await?;
-        let wire = Wire::new(stream, limit);
+        let (stream, address) = reach(peer, address, settings.setup_time).await?;
+        Runtime::visit_over(stream, address, peer, settings).await
+    }
+
+    /// The same over `stream`, which leads to the port of `peer` at `address`.
+    ///
+    /// # Errors
+    /// Those of [`DialError`] that come after a connection.
+    pub async fn visit_over(
+        stream: TcpStream,
+        address: SocketAddr,
+        peer: &NodeName,
+        settings: &VisitSettings,
+    ) -> Result<(Runtime, UnboundedReceiver<PeerEvent>), DialError> {
+        let wire = Wire::new(stream, settings.setup_time);
         let host = host_for(peer, &settings.host, wire.local_ip());
         let visit = Visit {
             peer,

@@ -1,5 +1,6 @@
 //! The built command from outside: statuses, and what goes to stdout and to stderr.
 
+mod config;
 mod join;
 mod visit;
 

@@ -48,11 +48,7 @@ pub(super) fn default_cookie(
     home: Option<&Path>,
     xdg_config_home: Option<&Path>,
 ) -> Result<(Cookie, PathBuf), SecretFileError> {
-    let at_home = home.map(|home| home.join(".erlang.cookie"));
-    let at_config = xdg_config_home
-        .map(Path::to_owned)
-        .or_else(|| Some(home?.join(".config")))
-        .map(|config| config.join("erlang/.erlang.cookie"));
+    let [at_home, at_config] = default_paths(home, xdg_config_home);
     for path in [&at_home, &at_config].into_iter().flatten() {
         match cookie(path, Access::OwnerOnly) {
             Err(SecretFileError::Unreadable { error, .. })
@@ -65,6 +61,19 @@ pub(super) fn default_cookie(
         (Some(home), Some(config)) => Err(SecretFileError::NoCookie(home, config)),
         _ => Err(SecretFileError::NoHome),
     }
+}
+
+/// Where OTP looks, in its order.
+pub(super) fn default_paths(
+    home: Option<&Path>,
+    xdg_config_home: Option<&Path>,
+) -> [Option<PathBuf>; 2] {
+    let at_home = home.map(|home| home.join(".erlang.cookie"));
+    let at_config = xdg_config_home
+        .map(Path::to_owned)
+        .or_else(|| Some(home?.join(".config")))
+        .map(|config| config.join("erlang/.erlang.cookie"));
+    [at_home, at_config]
 }
 
 /// What the file's mode must be.
@@ -110,6 +119,11 @@ pub(super) fn gossip_secret(path: &Path) -> Result<(GossipSecret, bool), SecretF
         return Err(SecretFileError::Empty(path.into()));
     }
     Ok((GossipSecret::new(secret), open))
+}
+
+/// The mode of a file.
+pub(super) fn mode(path: &Path) -> io::Result<u32> {
+    Ok(std::fs::metadata(path)?.mode() & 0o7777)
 }
 
 fn read(path: &Path, access: Access) -> Result<(Zeroizing<Vec<u8>>, bool), SecretFileError> {

@@ -21,6 +21,17 @@ impl Flags {
     pub(super) fn get(&self, setting: &Setting) -> Option<&[Zeroizing<String>]> {
         self.given.get(setting.flag).map(Vec::as_slice)
     }
+
+    /// The same without these.
+    pub(super) fn without(&self, settings: &[&Setting]) -> Flags {
+        let kept = |flag: &&str| settings.iter().all(|setting| setting.flag != *flag);
+        let given = self.given.iter().filter(|(flag, _)| kept(flag));
+        Flags {
+            given: given.map(|(flag, texts)| (*flag, texts.clone())).collect(),
+            config: self.config.clone(),
+            env_file: self.env_file.clone(),
+        }
+    }
 }
 
 /// The flags of a command that knows these settings only.

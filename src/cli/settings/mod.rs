@@ -4,9 +4,12 @@
 
 mod config;
 mod cookie_file;
+mod cookie_sources;
+mod doctor;
 mod env_file;
 mod error;
 mod flags;
+mod gossip;
 mod host;
 mod report;
 mod resolve;
@@ -17,7 +20,7 @@ mod tests;
 mod visit;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,9 +29,13 @@ use beamlink::epmd::EpmdMode;
 use beamlink::gossip::Gossip;
 use beamlink::{Cookie, NodeName};
 
+pub(crate) use cookie_sources::cookie_sources;
+pub(crate) use doctor::{DoctorFlags, Examine};
 pub(crate) use error::SettingsError;
 pub(crate) use flags::Flags;
+pub(crate) use gossip::{Heartbeat, HeartbeatFlags, Listen, ListenFlags};
 pub(crate) use report::Report;
+pub(crate) use resolve::http_address;
 pub(crate) use source::Surroundings;
 pub(crate) use visit::{AskEpmd, AskFlags, ServeEpmd, ServeFlags, Visit, VisitFlags};
 
@@ -49,6 +56,10 @@ pub(crate) struct Settings {
     /// None: all.
     pub(crate) dist_addr: Option<IpAddr>,
     pub(crate) state_dir: Option<PathBuf>,
+    /// None: no HTTP.
+    pub(crate) http: Option<SocketAddr>,
+    /// How many peers must be up for the node to be ready.
+    pub(crate) ready_when: usize,
     pub(crate) exit_when: Option<usize>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) json: bool,
@@ -76,6 +87,21 @@ impl fmt::Display for Peer {
 }
 
 impl Settings {
+    /// The files that secrets were read from, with their modes.
+    pub(crate) fn secret_files(&self) -> Vec<(PathBuf, u32)> {
+        let origins = [&table::COOKIE, &table::SECRET].map(|setting| self.report.origin(setting));
+        let files = origins
+            .into_iter()
+            .flatten()
+            .filter_map(|origin| match origin {
+                source::Origin::File { path, .. } => Some(path),
+                _ => None,
+            });
+        files
+            .filter_map(|path| Some((path.to_path_buf(), cookie_file::mode(&path).ok()?)))
+            .collect()
+    }
+
     /// Finds every setting's effective value.
     ///
     /// # Errors
@@ -105,6 +131,8 @@ impl Settings {
         }
         let dist_addr = from.optional(&table::DIST_ADDR, resolve::parsed)?;
         let state_dir = from.state_dir()?;
+        let http = from.optional(&table::HTTP, resolve::http_address)?;
+        let ready_when = from.with_default(&table::READY_WHEN, resolve::parsed)?;
         let exit_when = from
             .optional(&table::EXIT_WHEN, resolve::parsed)?
             .map(NonZeroUsize::get);
@@ -127,6 +155,8 @@ impl Settings {
             dist_port,
             dist_addr,
             state_dir,
+            http,
+            ready_when,
             exit_when,
             timeout,
             json,

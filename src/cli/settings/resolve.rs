@@ -1,5 +1,6 @@
 //! From texts in sources to checked values, each noted in the report with its origin.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
-use super::cookie_file::{self, Access};
+use super::cookie_file::{self, Access, SecretFileError};
 use super::error::{Problem, SettingsError};
 use super::flags::Flags;
 use super::report::Report;
@@ -202,6 +203,7 @@ impl<'a> Resolver<'a> {
             multicast_ttl: self.with_default(&table::MULTICAST_TTL, parsed)?,
             broadcast_only: self.with_default(&table::BROADCAST_ONLY, switch)?,
             secret: self.gossip_secret()?,
+            old_secret: self.old_secret()?,
         })
     }
 
@@ -220,6 +222,26 @@ impl<'a> Resolver<'a> {
         self.report
             .note(&table::SECRET, &secret.to_string(), origin);
         Ok(Some(secret))
+    }
+
+    /// A rotation ends when the file does, or is emptied.
+    fn old_secret(&mut self) -> Result<Option<GossipSecret>, SettingsError> {
+        let setting = &table::OLD_SECRET_FILE;
+        let Some(path) = self.optional(setting, parsed::<PathBuf>)? else {
+            return Ok(None);
+        };
+        let origin = self.origin(setting);
+        match cookie_file::gossip_secret(&path) {
+            Err(SecretFileError::Empty(_)) => Ok(None),
+            Err(SecretFileError::Unreadable { error, .. })
+                if error.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Ok(None)
+            }
+            read => self
+                .read_named_file(read, path, origin)
+                .map(|(secret, _)| Some(secret)),
+        }
     }
 
     /// A secret is given as itself or in a file; the source that ranks first decides.
@@ -337,6 +359,14 @@ pub(super) fn parsed<T: FromStr>(text: &str) -> Option<T> {
 
 pub(super) fn port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| *port != 0)
+}
+
+/// `127.0.0.1:4000`, or a port alone for loopback.
+pub(crate) fn http_address(text: &str) -> Option<SocketAddr> {
+    match port(text) {
+        Some(port) => Some((Ipv4Addr::LOCALHOST, port).into()),
+        None => text.parse().ok(),
+    }
 }
 
 pub(super) fn switch(text: &str) -> Option<bool> {

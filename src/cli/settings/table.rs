@@ -35,6 +35,7 @@ pub(crate) struct Setting {
 const NODE: &str = "Node";
 const GOSSIP: &str = "Gossip (libcluster's settings)";
 const REACH: &str = "Finding and being found";
+const WATCH: &str = "Watch";
 const RUN: &str = "Run";
 
 const A_PORT: &str = "a port from 1 to 65535";
@@ -210,6 +211,17 @@ pub(super) const SECRET_FILE: Setting = Setting {
     help: "Read the gossip secret from this file",
 };
 
+pub(super) const OLD_SECRET_FILE: Setting = Setting {
+    key: "gossip.old_secret_file",
+    flag: "old-secret-file",
+    shape: Shape::Value("PATH"),
+    env: &["BEAMLINK_OLD_SECRET_FILE"],
+    default: None,
+    expects: "a path",
+    heading: GOSSIP,
+    help: "While the cluster changes its secret: heartbeats go out, and are taken, under the one in this file too, as long as it is there",
+};
+
 pub(super) const PEER: Setting = Setting {
     key: "peer",
     flag: "peer",
@@ -274,6 +286,28 @@ pub(super) const STATE_DIR: Setting = Setting {
     expects: "a path, or none",
     heading: REACH,
     help: "Folder that remembers when this name left its cluster, so that a restart within 10 s waits; none for no such wait [default: $XDG_RUNTIME_DIR/beamlink, else /tmp/beamlink-<uid>]",
+};
+
+pub(super) const HTTP: Setting = Setting {
+    key: "http",
+    flag: "http",
+    shape: Shape::Value("ADDR"),
+    env: &["BEAMLINK_HTTP"],
+    default: None,
+    expects: "an address with a port such as 127.0.0.1:4000, or a port",
+    heading: WATCH,
+    help: "Serve health, metrics and a page here: ADDR:PORT, or a port for this host alone [default: not at all]",
+};
+
+pub(super) const READY_WHEN: Setting = Setting {
+    key: "ready_when",
+    flag: "ready-when",
+    shape: Shape::Value("N"),
+    env: &["BEAMLINK_READY_WHEN"],
+    default: Some("0"),
+    expects: "a number",
+    heading: WATCH,
+    help: "Be ready (/readyz, /health) only while at least N visible peers are up",
 };
 
 pub(super) const EXIT_WHEN: Setting = Setting {
@@ -346,6 +380,66 @@ pub(super) const VISIT: &[&Setting] = &[
 /// The settings of a command that asks an EPMD.
 pub(super) const ASK_EPMD: &[&Setting] = &[&EPMD_PORT, &TIMEOUT, &ANSWER_JSON];
 
+/// `--secret` of a command that tries many.
+pub(super) const LISTEN_SECRET: Setting = Setting {
+    shape: Shape::List("SECRET"),
+    help: "Try this secret too (again for more); as a flag every user of this host can see it in ps",
+    ..SECRET
+};
+
+/// `--secret-file` of such a command.
+pub(super) const LISTEN_SECRET_FILE: Setting = Setting {
+    shape: Shape::List("PATH"),
+    help: "Try the secret in this file too (again for more)",
+    ..SECRET_FILE
+};
+
+/// `--json` of a command that listens.
+pub(super) const LISTEN_JSON: Setting = Setting {
+    help: "One JSON object a line on stdout for whoever is heard, and one for all at the end",
+    ..JSON
+};
+
+/// The settings of a command that listens for heartbeats.
+pub(super) const LISTEN: &[&Setting] = &[
+    &GOSSIP_PORT,
+    &MULTICAST_IF,
+    &MULTICAST_ADDR,
+    &LISTEN_SECRET,
+    &LISTEN_SECRET_FILE,
+    &EPMD_PORT,
+    &LISTEN_JSON,
+];
+
+/// The settings of the doctor.
+pub(super) const DOCTOR: &[&Setting] = &[
+    &COOKIE,
+    &COOKIE_FILE,
+    &EPMD_PORT,
+    &GOSSIP_PORT,
+    &IF_ADDR,
+    &MULTICAST_IF,
+    &MULTICAST_ADDR,
+    &MULTICAST_TTL,
+    &BROADCAST_ONLY,
+    &SECRET,
+    &SECRET_FILE,
+    &ANSWER_JSON,
+];
+
+/// The settings of a command that sends one.
+pub(super) const HEARTBEAT: &[&Setting] = &[
+    &GOSSIP_PORT,
+    &IF_ADDR,
+    &MULTICAST_IF,
+    &MULTICAST_ADDR,
+    &MULTICAST_TTL,
+    &BROADCAST_ONLY,
+    &SECRET,
+    &SECRET_FILE,
+    &ANSWER_JSON,
+];
+
 /// The settings of an EPMD.
 pub(super) const SERVE_EPMD: &[&Setting] = &[&EPMD_PORT, &LOG];
 
@@ -366,12 +460,15 @@ pub(super) const ALL: &[&Setting] = &[
     &BROADCAST_ONLY,
     &SECRET,
     &SECRET_FILE,
+    &OLD_SECRET_FILE,
     &PEER,
     &EPMD,
     &EPMD_PORT,
     &DIST_PORT,
     &DIST_ADDR,
     &STATE_DIR,
+    &HTTP,
+    &READY_WHEN,
     &EXIT_WHEN,
     &TIMEOUT,
     &JSON,

@@ -122,7 +122,8 @@ fn timeout(from: &mut Resolver<'_>) -> Result<Option<Duration>, SettingsError> {
     Ok(seconds.map(Duration::from_secs_f64))
 }
 
-fn peer(text: &str, surroundings: &Surroundings) -> Result<Peer, SettingsError> {
+/// `name@host`, `name@host=port`, or a name on this host.
+pub(super) fn peer(text: &str, surroundings: &Surroundings) -> Result<Peer, SettingsError> {
     let host = host::short(&surroundings.hostname);
     let full = match (text.contains('@'), text.split_once('=')) {
         (true, _) => text.to_owned(),

@@ -24,6 +24,7 @@ pub(crate) use nodes::NodesArgs;
 pub(crate) use ping::PingArgs;
 pub(crate) use rpc::RpcArgs;
 pub(crate) use server::{CallArgs, CastArgs, SendArgs};
+pub(crate) use table::aligned;
 
 use super::exit::Exit;
 use super::output::start_log;

@@ -69,7 +69,7 @@ fn row(term: &Term) -> Option<Row> {
     Some(cells.iter().map(|cell| (None, name(cell))).collect())
 }
 
-fn aligned(lines: &[Vec<String>]) -> String {
+pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for line in lines {
         for (at, cell) in line.iter().enumerate() {

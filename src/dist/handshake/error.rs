@@ -93,8 +93,11 @@ pub enum HandshakeError {
         /// Where in it.
         offset: usize,
     },
-    /// What answers is no Erlang node without TLS.
-    #[error("not an Erlang node: it sent {0}")]
+    /// What answers speaks TLS.
+    #[error("not an Erlang node: it sent TLS; it takes part in distribution over TLS only")]
+    Tls,
+    /// What answers is no Erlang node.
+    #[error("not an Erlang node: it sent {0:?}")]
     Garbage(String),
     /// It closed the connection.
     #[error("closed while we waited for {0}")]
@@ -115,9 +118,9 @@ impl HandshakeError {
     /// What came instead of a handshake message.
     pub fn garbage(first_bytes: &[u8]) -> HandshakeError {
         // A TLS record: handshake (22) or alert (21), version 3.x.
-        HandshakeError::Garbage(match first_bytes {
-            [21 | 22, 3, ..] => "TLS; it takes part in distribution over TLS only".to_owned(),
-            bytes => format!("{:?}", String::from_utf8_lossy(bytes)),
-        })
+        match first_bytes {
+            [21 | 22, 3, ..] => HandshakeError::Tls,
+            bytes => HandshakeError::Garbage(String::from_utf8_lossy(bytes).into_owned()),
+        }
     }
 }
