@@ -300,6 +300,21 @@ impl Namespace {
         mac(self.at)
     }
 
+    /// From now on this host takes `host` to be at `address`, `None` for where it is.
+    ///
+    /// # Errors
+    /// When the table of hosts cannot be written.
+    pub fn resolve(&self, host: &str, address: Option<&str>) -> Result<(), Missing> {
+        let path = format!("/etc/netns/{}/hosts", self.name);
+        let wrong = |error| Missing(format!("{path}: {error}"));
+        let table = fs::read_to_string(&path).map_err(wrong)?;
+        // The first line that has the name counts.
+        let mut table: Vec<&str> = table.lines().filter(|line| !line.ends_with('#')).collect();
+        let line = address.map(|address| format!("{address} {host} #"));
+        table.splice(0..0, line.as_deref());
+        fs::write(&path, table.join("\n") + "\n").map_err(wrong)
+    }
+
     /// Takes the interface down.
     ///
     /// # Errors

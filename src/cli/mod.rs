@@ -103,7 +103,6 @@ pub(crate) fn run() -> ExitCode {
         Command::Names(args) => names::run(&args),
         Command::Gossip(args) => gossip::run(&args),
         Command::Config(args) => config::run(&args),
-        Command::Config(args) => return config::run(&args),
         Command::Health(args) => health::run(&args),
         Command::Config(args) => return config::run(&args),
         Command::Epmd(args) => epmd::run(&args),

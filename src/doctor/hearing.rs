@@ -83,16 +83,6 @@ impl Hearing {
         let late = kept.0.iter().filter(|(at, _)| *at >= since);
         late.map(|(_, datagram)| datagram.from.ip()).collect()
     }
-
-    /// The names in what can be read.
-    pub(super) fn names(&self, candidates: &Candidates) -> BTreeSet<NodeName> {
-        let table = self.table(candidates);
-        table
-            .nodes()
-            .iter()
-            .map(|heard| heard.node.clone())
-            .collect()
-    }
 }
 
 /// The configured secret, and those that nodes were found to have.

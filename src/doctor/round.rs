@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::asking::{Asking, address};
 use super::code::Section;
-use super::discovery::{Candidates, Table, own_addresses};
+use super::discovery::{self, Candidates, Reason, Table, own_addresses};
 use super::edges::Matrix;
 use super::examined::{Examined, Other};
 use super::exesdb::{self, Stores};
@@ -18,7 +18,7 @@ use super::flow::{self, Flow};
 use super::hearing::{self, Hearing};
 use super::reach::{Obstacle, Stage, Way};
 use super::strategy::{Strategy, Traffic};
-use super::{nodes, whole};
+use super::{host, nodes, whole};
 use crate::dist::HandshakeError;
 use crate::epmd;
 use crate::gossip::Gossip;
@@ -52,6 +52,8 @@ pub struct Doctor {
     pub epmd_port: u16,
     /// The gossip settings of this host.
     pub gossip: Gossip,
+    /// Where nodes that are started on this host may have their cookie from, in OTP's order.
+    pub cookies: Vec<host::CookieSource>,
     /// The sections that are wanted.
     pub sections: Vec<Section>,
 }
@@ -59,6 +61,8 @@ pub struct Doctor {
 /// What came of a round.
 #[derive(Debug)]
 pub struct Report {
+    /// What this host is like, where that was wanted.
+    pub host: Option<host::Facts>,
     /// All nodes, by name.
     pub nodes: Vec<Examined>,
     /// Who lists whom.
@@ -79,13 +83,40 @@ impl Doctor {
     /// Looks at all of it once. It must be called inside a tokio runtime.
     pub async fn round(&self) -> Report {
         let begun = Instant::now();
+        let (host, mut report) = tokio::join!(self.this_host(), self.all_nodes(begun));
+        if let Some((facts, findings)) = host {
+            report.host = Some(facts);
+            report.findings.extend(findings);
+        }
+        report
+            .findings
+            .retain(|finding| self.wants(finding.code.section()));
+        report.findings = ranked(report.findings);
+        report.took = begun.elapsed();
+        report
+    }
+
+    async fn this_host(&self) -> Option<(host::Facts, Vec<Finding>)> {
+        if !self.wants(Section::Host) {
+            return None;
+        }
+        let question = host::Question {
+            gossip: Some(&self.gossip),
+            name: None,
+            cookies: &self.cookies,
+            epmd_port: self.epmd_port,
+        };
+        Some(host::look(&question).await)
+    }
+
+    /// All but this host; the findings in any order.
+    async fn all_nodes(&self, begun: Instant) -> Report {
         let hearing = self
             .wants(Section::Discovery)
             .then(|| Hearing::begin(&self.gossip));
         let mut ward = Ward::new(self);
-        let given = self.nodes.clone();
-        for (node, port) in given {
-            ward.admit(node, port);
+        for (node, port) in &self.nodes {
+            ward.admit(node.clone(), *port);
         }
         if self.nodes.is_empty() {
             ward.ask_host(([127, 0, 0, 1], self.epmd_port).into());
@@ -95,30 +126,27 @@ impl Doctor {
             None => ward.run().await,
         }
         ward.compare().await;
-        let flows = match &hearing {
-            Some(hearing) => ward.flows(hearing).await,
-            None => Vec::new(),
-        };
-        let candidates = ward.candidates();
-        let heard = hearing.map(|hearing| hearing.table(&candidates));
-        self.report(ward.examined(), heard.unwrap_or_default(), &flows, begun)
-    }
-
-    fn report(&self, nodes: Vec<Examined>, heard: Table, flows: &[Flow], begun: Instant) -> Report {
+        let mut findings = Vec::new();
+        let mut heard = Table::default();
+        if let Some(hearing) = hearing {
+            let here = hostname::get().unwrap_or_default();
+            findings = flow::blocked(&ward.flows(&hearing).await, &here.to_string_lossy());
+            heard = hearing.table(&ward.candidates());
+            findings.extend(discovery::findings(&heard, hearing.deaf()));
+        }
+        let nodes = ward.examined();
         let matrix = Matrix::of(&nodes);
-        let mut findings = nodes::findings(&nodes);
+        findings.extend(flow::heard(&heard, &nodes));
+        findings.extend(nodes::findings(&nodes));
         findings.extend(whole::findings(&nodes));
         findings.extend(matrix.findings());
         findings.extend(exesdb::findings(&nodes));
-        findings.extend(flow::heard(&heard, &nodes));
-        let here = hostname::get().unwrap_or_default();
-        findings.extend(flow::blocked(flows, &here.to_string_lossy()));
-        findings.retain(|finding| self.wants(finding.code.section()));
         Report {
+            host: None,
             nodes,
             matrix,
             heard,
-            findings: ranked(findings),
+            findings,
             took: begun.elapsed(),
         }
     }
@@ -227,7 +255,8 @@ impl<'a> Ward<'a> {
             for heard in table.nodes() {
                 self.admit(heard.node.clone(), None);
             }
-            for row in table.unreadable() {
+            let sealed = |reason| matches!(reason, Reason::OtherSecret | Reason::NoSecret);
+            for row in table.unreadable().iter().filter(|row| sealed(row.reason)) {
                 self.ask_host((row.source, self.doctor.epmd_port).into());
             }
             let listened = begun.elapsed();

@@ -213,20 +213,23 @@ impl Codec {
         }
     }
 
-    /// Whether a datagram was made with our secret, be it whole or cut off: its first block says so.
+    /// Whether a datagram was made with a secret of ours, be it whole or cut off: its first block says so.
     pub fn fits(&self, packet: &[u8]) -> bool {
-        let Some(cipher) = &self.cipher else {
+        if self.ciphers.is_empty() {
             return packet.starts_with(PREFIX);
-        };
+        }
         let Some((iv, rest)) = packet.split_first_chunk::<BLOCK>() else {
             return false;
         };
-        let Some(mut first) = rest.first_chunk::<BLOCK>().copied() else {
+        let Some(first) = rest.first_chunk::<BLOCK>() else {
             return false;
         };
-        cbc::Decryptor::inner_iv_init(cipher, Array::cast_from_core(iv))
-            .decrypt_block(Array::cast_from_core_mut(&mut first));
-        first.starts_with(PREFIX)
+        self.ciphers.iter().any(|cipher| {
+            let mut first = *first;
+            cbc::Decryptor::inner_iv_init(cipher, Array::cast_from_core(iv))
+                .decrypt_block(Array::cast_from_core_mut(&mut first));
+            first.starts_with(PREFIX)
+        })
     }
 
     fn judge(&self, heartbeat: &[u8]) -> Verdict {

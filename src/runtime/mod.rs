@@ -61,7 +61,10 @@ use connection::Connection;
 use entry::Entry;
 use handles::Handles;
 use names::Names;
+#[cfg(not(test))]
 use table::ConnectionTable;
+#[cfg(test)]
+pub(crate) use table::{AcceptVerdict, AttemptId, ConnectionTable, DialVerdict, UpVerdict};
 
 /// What a runtime is started with.
 #[derive(Debug, Clone)]

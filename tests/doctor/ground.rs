@@ -1,5 +1,6 @@
 //! The ground: five hosts with a node each, one for the doctor, and the built command.
 
+use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,13 @@ use serde_json::Value;
 pub(crate) const COOKIE: &str = "reg_greenhouse_clique";
 pub(crate) const SECRET: &str = "dev_cluster_secret_2025";
 /// The nodes stand on the first five.
-pub(crate) const HOSTS: &[&str] = &["node0", "node1", "node2", "node3", "node4", "rust0"];
+pub(crate) const HOSTS: &[&str] = &[
+    "node0", "node1", "node2", "node3", "node4", "rust0", "spare0",
+];
 pub(crate) const NODES: usize = 5;
 const DOCTOR: usize = 5;
+/// Nobody stands there yet.
+pub(crate) const SPARE: usize = 6;
 const EPMD_PORT: u16 = 4369;
 const ADDRESS: &str = "172.20.255.255";
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -76,21 +81,29 @@ impl Cluster {
 
     /// The doctor, told of these nodes, with these more words.
     pub(crate) fn doctor(&self, nodes: &[&str], words: &[&str]) -> Output {
-        self.doctor_in(&self.hosts[DOCTOR], nodes, words)
+        self.doctor_at("/nonexistent".as_ref(), nodes, words)
     }
 
-    fn doctor_in(&self, host: &Namespace, nodes: &[&str], words: &[&str]) -> Output {
-        let mut command = host.command(env!("CARGO_BIN_EXE_beamlink"));
+    fn doctor_at(&self, home: &Path, nodes: &[&str], words: &[&str]) -> Output {
+        let mut command = self.hosts[DOCTOR].command(env!("CARGO_BIN_EXE_beamlink"));
         command.arg("doctor").args(words).args(nodes);
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", "/nonexistent")
+            .env("HOME", home)
             .env("RELEASE_COOKIE", COOKIE)
             .env("EX_ESDB_CLUSTER_SECRET", SECRET)
             .env("EX_ESDB_GOSSIP_MULTICAST_ADDR", ADDRESS)
             .output()
             .unwrap()
+    }
+
+    /// What the doctor tells a user whose home this is of one node.
+    #[track_caller]
+    pub(crate) fn ask_at_home(&self, home: &Path) -> Told {
+        let begin = Instant::now();
+        let output = self.doctor_at(home, &[&Cluster::name(0)], &["--json"]);
+        Told::of(&output, begin.elapsed())
     }
 
     /// The same in JSON, about all nodes.
@@ -105,19 +118,7 @@ impl Cluster {
     pub(crate) fn ask_about(&self, nodes: &[&str], words: &[&str]) -> Told {
         let begin = Instant::now();
         let output = self.doctor(nodes, &[&["--json"], words].concat());
-        let took = begin.elapsed();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let json = serde_json::from_str(&text);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(!text.contains(SECRET) && !text.contains(COOKIE), "{text}");
-        match json {
-            Ok(json) => Told {
-                status: output.status.code(),
-                json,
-                took,
-            },
-            Err(error) => panic!("{error}: {text:?} {stderr}"),
-        }
+        Told::of(&output, begin.elapsed())
     }
 
     /// The doctor's first finding must be this code at this subject.
@@ -130,6 +131,20 @@ impl Cluster {
 }
 
 impl Told {
+    #[track_caller]
+    fn of(output: &Output, took: Duration) -> Told {
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(!text.contains(SECRET) && !text.contains(COOKIE), "{text}");
+        match serde_json::from_str(&text) {
+            Ok(json) => Told {
+                status: output.status.code(),
+                json,
+                took,
+            },
+            Err(error) => panic!("{error}: {output:?}"),
+        }
+    }
+
     #[track_caller]
     pub(crate) fn is_first(&self, code: &str, subject: &str) {
         let first = &self.json["findings"][0];

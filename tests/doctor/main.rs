@@ -2,3 +2,7 @@
 
 mod ground;
 mod healthy;
+mod network;
+mod newcomers;
+mod releases;
+mod settings;

@@ -1,6 +1,7 @@
 //! Runs every scenario on every OTP that is here, with beamlink and without it, and writes the table of what came of it:
 //! `report BINARY [FILE]`. With SCENARIO set, only scenarios whose name holds that text; with OTP set (25, 27, 29 or
-//! mixed), only that one; JOBS is how many run at a time (6). SEED is what is left to chance.
+//! mixed), only that one; JOBS is how many run at a time (6). SEED is what is left to chance. SCALE_FILE is what the
+//! simulation told, to be added.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -35,7 +36,13 @@ fn main() -> ExitCode {
     for (row, scenario) in scenarios.iter().enumerate() {
         report.add(scenario, row, &cells);
     }
-    let text = report.finish(scenarios.first(), begin.elapsed());
+    let scale = std::env::var("SCALE_FILE").ok();
+    let scale = scale.and_then(|file| std::fs::read_to_string(file).ok());
+    let text = report.finish(
+        scenarios.first(),
+        begin.elapsed(),
+        &scale.unwrap_or_default(),
+    );
     match file {
         Some(file) => {
             if let Err(error) = std::fs::write(&file, text) {
@@ -157,7 +164,7 @@ impl Report {
         self.rows.push('\n');
     }
 
-    fn finish(&self, first: Option<&Scenario>, took: Duration) -> String {
+    fn finish(&self, first: Option<&Scenario>, took: Duration, scale: &str) -> String {
         let columns = COLUMNS.map(|(name, _)| name).join(" | ");
         let faults = match self.faults.is_empty() {
             true => String::new(),
@@ -170,6 +177,16 @@ impl Report {
         if !borne.is_empty() {
             borne = format!("\n## What OTP or ExESDB makes of any visible node\n\n{borne}");
         }
+        let scale = match scale.is_empty() {
+            true => String::new(),
+            false => format!(
+                "\n## Simulation for scale\n\n\
+                 `src/cluster/tests/scale.rs` in virtual time: the machines of gossip, handshake, connection table and membership as they \
+                 are; the BEAMs are make-believe. No guest has more than 8 dials under way (`MembershipConfig::dials`): that is what one \
+                 that starts beside a thousand others costs any host in sockets, and it still meets all within seconds, because those \
+                 that are not dialled yet dial.\n\n{scale}"
+            ),
+        };
         let seed = first.map_or(1, |scenario| scenario.seed);
         format!(
             "# Conformance\n\n\
@@ -181,7 +198,7 @@ impl Report {
              all nodes listed each other again, with / without beamlink.\n\n\
              *Lines about the guest* are those that OTP logs of any node that falls silent (`dist_util:con_loop/2`) or is refused, and \
              libcluster of any that does not take its call.\n\n\
-             | scenario | {columns} |\n|---|---|---|---|---|\n{}{borne}{faults}",
+             | scenario | {columns} |\n|---|---|---|---|---|\n{}{borne}{faults}{scale}",
             took.as_secs_f64() / 60.0,
             self.rows
         )
@@ -189,11 +206,19 @@ impl Report {
 }
 
 fn figures(with: &Outcome, without: &Outcome) -> String {
-    let pairs = with.whole.iter().zip(&without.whole);
-    let mut all: Vec<String> = pairs
-        .map(|((name, with), (_, without))| {
-            format!("{name} {} / {}", shown(*with), shown(*without))
-        })
+    let mut named: Vec<(&str, Vec<Duration>, Vec<Duration>)> = Vec::new();
+    for ((name, with), (_, without)) in with.whole.iter().zip(&without.whole) {
+        let at = named.iter().position(|(known, _, _)| known == name);
+        let at = at.unwrap_or(named.len());
+        if at == named.len() {
+            named.push((name, Vec::new(), Vec::new()));
+        }
+        named[at].1.push(*with);
+        named[at].2.push(*without);
+    }
+    let each = named.iter();
+    let mut all: Vec<String> = each
+        .map(|(name, with, without)| format!("{name} {} / {}", range(with), range(without)))
         .collect();
     let mut count = |what: &str, with: usize, without: usize| {
         if with + without > 0 {
@@ -215,6 +240,17 @@ fn figures(with: &Outcome, without: &Outcome) -> String {
     let measured = with.figures.iter();
     all.extend(measured.map(|figure| format!("{} {}", figure.what, figure.shown)));
     all.join(", ")
+}
+
+/// One time, or the shortest and the longest of several.
+fn range(times: &[Duration]) -> String {
+    match (times.iter().min(), times.iter().max()) {
+        (Some(least), Some(most)) if least != most => {
+            format!("{}–{}", shown(*least), shown(*most))
+        }
+        (Some(one), _) => shown(*one),
+        (None, _) => String::new(),
+    }
 }
 
 fn shown(time: Duration) -> String {

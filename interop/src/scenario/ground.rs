@@ -401,24 +401,15 @@ impl<'a> Ground<'a> {
         let grown = grown.map_or(u64::MAX, |(now, then)| now.saturating_sub(then));
         let dials = door.knocks();
         let seconds = usize::try_from(time.as_secs()).unwrap_or(0);
-        let mut figure = |what: &str, shown: String, beyond| {
-            let what = format!("{what}, forged {names:?} names");
-            self.outcome.figures.push(Figure {
-                what,
-                shown,
-                beyond,
-            });
-        };
-        figure("heartbeats sent", sent.to_string(), sent == 0);
-        let percent = format!("{:.0} %", share * 100.0);
-        figure("processor", percent, share > FLOOD_CPU);
-        figure(
-            "memory grown by",
-            format!("{grown} KiB"),
-            grown > FLOOD_MEMORY_KIB,
-        );
         let most = FLOOD_DIALS + FLOOD_DIALS_A_SECOND * (seconds + 1);
-        figure("dials", dials.to_string(), dials > most);
+        self.outcome.figures.push(Figure {
+            what: format!("{names:?} names").to_lowercase(),
+            shown: format!(
+                "{sent} heartbeats in {seconds} s, {:.0} % of a processor, {grown} KiB more, {dials} dials of a stranger",
+                share * 100.0
+            ),
+            beyond: sent == 0 || share > FLOOD_CPU || grown > FLOOD_MEMORY_KIB || dials > most,
+        });
         Ok(())
     }
 
@@ -429,7 +420,7 @@ impl<'a> Ground<'a> {
         let code = status.and_then(|status| status.code());
         self.outcome.figures.push(Figure {
             what: "status of a second one under the name".to_owned(),
-            shown: format!("{code:?}"),
+            shown: code.map_or("none".to_owned(), |code| code.to_string()),
             beyond: code.is_none_or(|code| code == 0),
         });
     }

@@ -26,6 +26,7 @@ const EPMD_PORT: u16 = 4369;
 const HEALED: Duration = Duration::from_secs(120);
 /// How often a scenario is tried in which there was harm.
 const ATTEMPTS: usize = 3;
+const CHANCY_ATTEMPTS: usize = 5;
 /// What guests are called; the second one is there in few scenarios.
 const GUESTS: [(&str, &str); 2] = [("zz_maint_beamlink", "rust0"), ("zz_maint_second", "rust1")];
 
@@ -124,6 +125,10 @@ pub struct Scenario {
     pub remembers: bool,
     /// It is worth a run with nodes of several OTP releases in one cluster.
     pub mixed: bool,
+    /// How the cluster falls apart is left to chance, with a guest and without.
+    pub chancy: bool,
+    /// What its nodes are not asked in the end, because it hangs without any guest.
+    pub spared: Option<&'static str>,
     /// What is worse with a guest and why nothing that a guest does can change that.
     pub excuses: Vec<(Kind, &'static str)>,
 }
@@ -155,6 +160,8 @@ impl Scenario {
             secret: Some(SECRET),
             remembers: false,
             mixed: false,
+            chancy: false,
+            spared: None,
             excuses: Vec::new(),
         }
     }
@@ -187,6 +194,14 @@ impl Scenario {
         self
     }
 
+    /// Says that how it falls apart is left to chance: `global` of each node disconnects others in the order in which
+    /// it hears of losses (`prevent_overlapping_partitions`).
+    #[must_use]
+    pub fn chancy(mut self) -> Scenario {
+        self.chancy = true;
+        self
+    }
+
     /// Says why something may be worse with a guest than without.
     #[must_use]
     pub fn excused(mut self, kind: Kind, reason: &'static str) -> Scenario {
@@ -215,16 +230,35 @@ impl Scenario {
 
     /// Lets it happen with the guest and without one, both at the same time, so that both find the machine equally
     /// loaded; again while there is harm, up to three times in all, because what others do to the machine is not there
-    /// three times in a row. The last pair of outcomes is told, with the guest first.
+    /// three times in a row, and five times where a cluster without a guest falls apart in one way or another by chance.
+    /// The last pair of outcomes is told; losses and resets without a guest are the most of all runs.
     ///
     /// # Errors
     /// When this machine cannot, as [`Scenario::run`].
     pub fn compare(&self, releases: &[Otp], guest: &Path) -> Result<Comparison, Missing> {
+        let most = match self.chancy {
+            true => CHANCY_ATTEMPTS,
+            false => ATTEMPTS,
+        };
         let mut attempts = 0;
+        // What the cluster does to itself at the worst.
+        let (mut losses, mut resets) = (0, 0);
         loop {
             attempts += 1;
-            let comparison = self.compare_once(releases, guest, attempts)?;
-            if comparison.harm.is_empty() || attempts == ATTEMPTS {
+            let mut comparison = self.compare_once(releases, guest, attempts)?;
+            let Comparison {
+                with,
+                without,
+                harm,
+                ..
+            } = &mut comparison;
+            losses = losses.max(without.losses);
+            resets = resets.max(without.resets);
+            (without.losses, without.resets) = (losses, resets);
+            if harm.iter().all(|harm| harm.kind != Kind::Stuck) {
+                *harm = self.harm(with, without);
+            }
+            if comparison.harm.is_empty() || attempts == most {
                 return Ok(comparison);
             }
             for harm in &comparison.harm {

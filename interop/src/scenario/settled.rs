@@ -92,13 +92,17 @@ impl Ground<'_> {
 
     /// Asks all and ends the run.
     pub(super) fn outcome(mut self) -> super::Outcome {
-        // Dialects of a lock: whoever panicked while measuring has measured.
         let quiet = QUIET.write();
+        let spared = self.scenario.spared.unwrap_or("");
         for _ in 0..PASSES {
             let mut pass: BTreeMap<String, u64> = BTreeMap::new();
             for (at, node) in self.nodes.iter_mut().enumerate() {
                 let stranger = self.peers[at].stranger;
-                for (what, micros) in node.iter_mut().filter(|_| !stranger).flat_map(probe) {
+                for (what, micros) in node
+                    .iter_mut()
+                    .filter(|_| !stranger)
+                    .flat_map(|node| probe(node, spared))
+                {
                     let worst = pass.entry(what).or_default();
                     *worst = micros.max(*worst);
                 }
@@ -161,9 +165,10 @@ fn flaps(events: &[String]) -> usize {
 }
 
 /// The fixture's probe of one node. A hang is a panic.
-fn probe(node: &mut BeamNode) -> BTreeMap<String, u64> {
-    let figures =
-        node.value("Fixture.Probe.all(5) |> Enum.map_join(\" \", fn {k, v} -> \"#{k}=#{v}\" end)");
+fn probe(node: &mut BeamNode, spared: &str) -> BTreeMap<String, u64> {
+    let figures = node.value(&format!(
+        "Fixture.Probe.all(5, ~w({spared})a) |> Enum.map_join(\" \", fn {{k, v}} -> \"#{{k}}=#{{v}}\" end)"
+    ));
     let figures = figures.trim_matches('"').split(' ').map(|figure| {
         let (name, micros) = figure.split_once('=').unwrap_or((figure, ""));
         let micros = micros.parse();

@@ -27,6 +27,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 heals(vec![Who::Node(3)], with_guest(nodes(0..3)), 12),
             ),
         )
+        .chancy()
         .excused(Kind::Resets, ONE_MORE)
         .mixed(),
         Scenario::new(
@@ -34,6 +35,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             4,
             after(standing(4), heals(with_guest(nodes(0..2)), nodes(2..4), 9)),
         )
+        .chancy()
         .excused(Kind::Resets, ONE_MORE)
         .mixed(),
         Scenario::new(
@@ -41,6 +43,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             4,
             after(standing(4), heals(nodes(0..2), nodes(2..4), 9)),
         )
+        .chancy()
         .excused(Kind::Resets, ONE_MORE),
         Scenario::new(
             "the cluster breaks into halves for five seconds, which net_ticktime 16 bears",
@@ -53,6 +56,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             5,
             after(standing(5), heals(nodes(0..2), nodes(3..5), 9)),
         )
+        .chancy()
         .excused(Kind::Resets, ONE_MORE),
         Scenario::new(
             "halves, prevent_overlapping_partitions false",
@@ -60,6 +64,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             after(standing(4), heals(with_guest(nodes(0..2)), nodes(2..4), 9)),
         )
         .each(|peer| peer.erl("-kernel prevent_overlapping_partitions false"))
+        .chancy()
         .excused(Kind::Resets, ONE_MORE),
         Scenario::new(
             "the guest hears one node, and that node does not hear it",
@@ -100,6 +105,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 ],
             ),
         )
+        .chancy()
         .excused(Kind::Resets, ONE_MORE),
     ]
 }

@@ -26,8 +26,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         )
         .peer(Peer::numbered(2).hidden())
         .peer(Peer::numbered(3).hidden()),
-        Scenario::new("connect_all false", 3, after(standing(3), comes_back()))
-            .each(|peer| peer.erl("-connect_all false")),
+        Scenario {
+            // `global:sync/0` waits for ever in such a cluster, with a guest and without.
+            spared: Some("global_sync"),
+            ..Scenario::new("connect_all false", 3, after(standing(3), comes_back()))
+                .each(|peer| peer.erl("-connect_all false"))
+        },
         Scenario::new("net_ticktime 60", 3, after(standing(3), comes_back())).ticktime(60),
         Scenario::new(
             "net_ticktime 4, 8 and 60 in one cluster",

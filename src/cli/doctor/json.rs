@@ -38,6 +38,7 @@ pub(super) fn report(report: &Report, verdict: Verdict) -> Value {
         "verdict": verdict.name(),
         "seconds": report.took.as_secs_f64(),
         "findings": report.findings,
+        "host": report.host,
         "nodes": report.nodes.iter().map(node).collect::<Vec<_>>(),
         "lists": lists,
         "heard": heard.collect::<Vec<_>>(),

@@ -17,6 +17,7 @@ pub(super) fn report(report: &Report, verdict: Verdict, doctor: &Doctor) -> Stri
             let _ = writeln!(text, "{}\n{}", section.title(), indented(&body));
         }
     };
+    section(Section::Host, host(report));
     section(Section::Discovery, discovery(report));
     section(Section::Nodes, nodes(report));
     section(Section::Whole, matrix(report));
@@ -33,6 +34,35 @@ fn indented(body: &str) -> String {
 
 fn row(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
+}
+
+fn host(report: &Report) -> String {
+    let Some(host) = &report.host else {
+        return String::new();
+    };
+    let mut lines = vec![row(&["NAME", &host.hostname])];
+    for interface in &host.interfaces {
+        let shown = format!("{}/{}", interface.address, interface.prefix);
+        let broadcast = interface.broadcast.map(|to| format!(" broadcast {to}"));
+        let shown = shown + &broadcast.unwrap_or_default();
+        lines.push(row(&[&interface.name, &shown]));
+    }
+    if let Some(gossip) = &host.gossip {
+        let route = match &gossip.route {
+            Ok(from) => format!("leaves from {from}"),
+            Err(error) => error.clone(),
+        };
+        let echo = match gossip.echo {
+            Some(true) => ", hears itself",
+            Some(false) => ", DOES NOT HEAR ITSELF",
+            None => "",
+        };
+        lines.push(row(&["GOSSIP", &(route + echo)]));
+        if !gossip.port_holders.is_empty() {
+            lines.push(row(&["PORT USED BY", &gossip.port_holders.join(", ")]));
+        }
+    }
+    aligned(&lines)
 }
 
 fn discovery(report: &Report) -> String {

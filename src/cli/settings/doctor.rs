@@ -2,6 +2,7 @@
 
 use beamlink::doctor::Doctor;
 
+use super::cookie_sources;
 use super::error::SettingsError;
 use super::flags::{Only, Subset};
 use super::resolve::{self, Resolver};
@@ -54,6 +55,7 @@ impl Examine {
                 cookie: from.cookie()?,
                 epmd_port,
                 gossip,
+                cookies: cookie_sources(surroundings),
                 sections: beamlink::doctor::Section::ALL.to_vec(),
             },
             json,
