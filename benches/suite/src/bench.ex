@@ -87,6 +87,12 @@ defmodule Bench do
   @doc "Starts a process `sink` that counts `count` messages."
   def sink(count) do
     pid = spawn(fn -> count(count) end)
+    # One whose sender gave up may still be there.
+    if old = Process.whereis(:sink) do
+      Process.unregister(:sink)
+      Process.exit(old, :kill)
+    end
+
     true = Process.register(pid, :sink)
     []
   end

@@ -192,6 +192,37 @@ impl Lab {
         self.beams.iter().map(|beams| beams.name.clone()).collect()
     }
 
+    /// erl_dist, connected to a server; `which` tells its connections apart.
+    pub(crate) fn erl_dist(
+        &self,
+        which: &str,
+        server: &str,
+        port: &str,
+    ) -> Result<Worker, Failure> {
+        self.peer(&[
+            "erl_dist",
+            &format!("erl_dist_{which}@localhost"),
+            server,
+            port,
+            COOKIE,
+        ])
+    }
+
+    /// edp_node, connected to a server.
+    pub(crate) fn edp_node(&self, which: &str, server: &str) -> Result<Worker, Failure> {
+        match self.epmd.port() {
+            4369 => self.peer(&[
+                "edp_node",
+                &format!("edp_{which}@localhost"),
+                server,
+                COOKIE,
+            ]),
+            _ => Err(Failure(
+                "it asks the EPMD at 4369, and ours is another".to_owned(),
+            )),
+        }
+    }
+
     /// The other crates' program, in one of its modes.
     pub(crate) fn peer(&self, arguments: &[&str]) -> Result<Worker, Failure> {
         match &self.programs.peers {

@@ -11,7 +11,7 @@ use crate::cores;
 use crate::failure::Failure;
 
 /// Longer than any answer takes.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// It is killed when it is dropped.
 #[derive(Debug)]

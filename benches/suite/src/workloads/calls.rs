@@ -1,10 +1,10 @@
 //! Calls to a BEAM on the other core: one after the other, and 64 at once.
 
-use super::messages::edp_node;
 use super::{Measured, Plan};
 use crate::ei::Ei;
 use crate::failure::Failure;
-use crate::lab::{COOKIE, Lab};
+use crate::lab::Lab;
+use crate::other::Other;
 use crate::row::{Cells, OURS, Row, Target};
 
 const CALLS: usize = 4_000;
@@ -42,14 +42,13 @@ impl Pair {
 fn sequential(lab: &mut Lab, plan: Plan, at: usize, ei: Option<&Ei>) -> Result<Vec<Row>, Failure> {
     let server = lab.beams[at].server.name().to_owned();
     let port = lab.beams[at].server.port.to_string();
-    let mut erl_dist = lab.peer(&[
-        "erl_dist",
-        &format!("erl_dist_c{at}@localhost"),
-        &server,
-        &port,
-        COOKIE,
-    ]);
-    let mut edp = edp_node(lab, at + 10, &server);
+    let release = lab.beams[at].name.clone();
+    let erl_dist = lab.erl_dist(&format!("c{at}"), &server, &port);
+    let mut erl_dist = Other::new(&format!("erl_dist's calls to {release}"), erl_dist);
+    let mut edp = Other::new(
+        &format!("edp_node's calls to {release}"),
+        lab.edp_node(&format!("c{at}"), &server),
+    );
     let calls = plan.of(CALLS);
     let (mut call, mut rpc) = (Pair::default(), Pair::default());
     for _ in 0..plan.rounds {
@@ -62,8 +61,8 @@ fn sequential(lab: &mut Lab, plan: Plan, at: usize, ei: Option<&Ei>) -> Result<V
             .caller
             .ask(&format!("Bench.calls({{:echo, :\"{server}\"}}, {calls})"))?;
         call.add(&beams.name, &taken, 1e3)?;
-        if let Ok(peer) = &mut erl_dist {
-            call.add("erl_dist", &peer.ask(&format!("calls {calls}"))?, 1.0)?;
+        if let Some(taken) = erl_dist.measure(|peer| peer.ask(&format!("calls {calls}"))) {
+            call.add("erl_dist", &taken, 1.0)?;
         }
         rpc.add(OURS, &ours.ask(&format!("rpcs {calls} {server}"))?, 1.0)?;
         rpc.add(
@@ -73,8 +72,8 @@ fn sequential(lab: &mut Lab, plan: Plan, at: usize, ei: Option<&Ei>) -> Result<V
                 .ask(&format!("Bench.rpcs(:\"{server}\", {calls})"))?,
             1e3,
         )?;
-        if let Ok(peer) = &mut edp {
-            rpc.add("edp_node (rpc)", &peer.ask(&format!("rpcs {calls}"))?, 1.0)?;
+        if let Some(taken) = edp.measure(|peer| peer.ask(&format!("rpcs {calls}"))) {
+            rpc.add("edp_node (rpc)", &taken, 1.0)?;
         }
         if let Some(ei) = ei {
             let taken = ei.rpcs(&server, calls)?;
@@ -82,7 +81,6 @@ fn sequential(lab: &mut Lab, plan: Plan, at: usize, ei: Option<&Ei>) -> Result<V
             rpc.add("ei_rpc", &taken, 1.0)?;
         }
     }
-    let release = lab.beams[at].name.clone();
     let targets = || {
         vec![
             Target::at_most(0.9).times([release.clone()]),

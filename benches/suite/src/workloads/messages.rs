@@ -1,11 +1,12 @@
 //! Small messages `{tick, Number}`, one way, from core to core.
 
 use super::{Measured, Plan};
+use crate::cores;
 use crate::failure::Failure;
 use crate::lab::{Beams, COOKIE, Lab, OUR_NAMES};
+use crate::other::Other;
 use crate::row::{Cells, OURS, Row, Target};
 use crate::worker::Worker;
-use crate::{cores, lab};
 
 /// Messages of a contender in one round; the slow ones send fewer.
 const MANY: usize = 400_000;
@@ -38,19 +39,13 @@ pub(super) fn into_sink(
 fn into_beam(lab: &mut Lab, plan: Plan, at: usize, raw: &mut Worker) -> Result<Row, Failure> {
     let server = lab.beams[at].server.name().to_owned();
     let port = lab.beams[at].server.port.to_string();
-    let mut erl_dist = lab.peer(&[
-        "erl_dist",
-        &format!("erl_dist_{at}@localhost"),
-        &server,
-        &port,
-        COOKIE,
-    ]);
-    let mut edp = edp_node(lab, at, &server);
-    for (name, peer) in [("erl_dist", &erl_dist), ("edp_node", &edp)] {
-        if let Err(failure) = peer {
-            eprintln!("SKIPPED {name} into {}: {failure}", lab.beams[at].name);
-        }
-    }
+    let release = lab.beams[at].name.clone();
+    let erl_dist = lab.erl_dist(&format!("m{at}"), &server, &port);
+    let mut erl_dist = Other::new(&format!("erl_dist into {release}"), erl_dist);
+    let mut edp = Other::new(
+        &format!("edp_node into {release}"),
+        lab.edp_node(&format!("m{at}"), &server),
+    );
     let (many, few) = (plan.of(MANY), plan.of(FEW));
     let mut cells = Cells::default();
     for _ in 0..plan.rounds {
@@ -64,27 +59,18 @@ fn into_beam(lab: &mut Lab, plan: Plan, at: usize, raw: &mut Worker) -> Result<R
             raw.one(&format!("inject {many} {server} {port} {COOKIE}"))
         })?;
         cells.add("raw bytes", rate);
-        let release = beams.name.clone();
         let rate = into_sink(beams, many, |beams| {
             beams
                 .caller
                 .one(&format!("Bench.send_all(:\"{server}\", {many}, 0)"))
         })?;
         cells.add(&release, rate);
-        if let Ok(peer) = &mut erl_dist {
-            cells.add(
-                "erl_dist",
-                into_sink(beams, few, |_| peer.one(&format!("send {few}")))?,
-            );
-        }
-        if let Ok(peer) = &mut edp {
-            cells.add(
-                "edp_node",
-                into_sink(beams, few, |_| peer.one(&format!("send {few}")))?,
-            );
+        for (name, other) in [("erl_dist", &mut erl_dist), ("edp_node", &mut edp)] {
+            let rate =
+                other.measure(|peer| into_sink(beams, few, |_| peer.one(&format!("send {few}"))));
+            rate.into_iter().for_each(|rate| cells.add(name, rate));
         }
     }
-    let release = lab.beams[at].name.clone();
     let targets = vec![
         Target::at_least(0.95).times(["raw bytes"]),
         Target::at_least(3.0).times([release.clone()]),
@@ -97,21 +83,6 @@ fn into_beam(lab: &mut Lab, plan: Plan, at: usize, raw: &mut Worker) -> Result<R
         cells,
         targets,
     ))
-}
-
-/// It asks the EPMD at 4369 and no other.
-pub(super) fn edp_node(lab: &Lab, at: usize, server: &str) -> Result<Worker, Failure> {
-    match lab.epmd.port() {
-        4369 => lab.peer(&[
-            "edp_node",
-            &format!("edp{at}_{}@localhost", std::process::id() % 1000),
-            server,
-            lab::COOKIE,
-        ]),
-        _ => Err(Failure(
-            "edp_node asks the EPMD at 4369, which is not ours to use".to_owned(),
-        )),
-    }
 }
 
 fn from_beam(ours: &mut Worker, beams: &mut Beams, plan: Plan) -> Result<Vec<Row>, Failure> {

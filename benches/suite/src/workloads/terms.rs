@@ -6,6 +6,7 @@ use data_encoding::HEXLOWER;
 use super::{Measured, Plan};
 use crate::failure::Failure;
 use crate::lab::Lab;
+use crate::other::Other;
 use crate::row::{Cells, OURS, Row, Target};
 
 /// How long one contender works in one round.
@@ -55,10 +56,7 @@ pub(super) fn messages() -> Result<Vec<(String, &'static str, String)>, Failure>
 
 pub(super) fn measure(lab: &mut Lab, plan: Plan) -> Result<Measured, Failure> {
     let slice = (SLICE_MILLIS * plan.share).max(2.0);
-    let mut others = lab.peer(&["terms"]);
-    if let Err(failure) = &others {
-        eprintln!("SKIPPED eetf and erltf: {failure}");
-    }
+    let mut others = Other::new("eetf and erltf", lab.peer(&["terms"]));
     let releases = lab.releases();
     let mut rows = Vec::new();
     let messages = messages()?;
@@ -78,13 +76,12 @@ pub(super) fn measure(lab: &mut Lab, plan: Plan) -> Result<Measured, Failure> {
                     cells.add(&beams.name, nanos);
                     views.add(&beams.name, nanos);
                 }
-                if let Ok(peers) = &mut others {
-                    for library in ["eetf", "erltf"] {
-                        cells.add(
-                            library,
-                            peers.one(&format!("{library} {what} {slice} {hex}"))?,
-                        );
-                    }
+                for library in ["eetf", "erltf"] {
+                    let request = format!("{library} {what} {slice} {hex}");
+                    let nanos = others.measure(|peers| peers.one(&request));
+                    nanos
+                        .into_iter()
+                        .for_each(|nanos| cells.add(library, nanos));
                 }
             }
             let beside = |share: f64| Target::at_most(share).times(releases.clone());
