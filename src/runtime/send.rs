@@ -316,10 +316,13 @@ enum Encoded<T> {
     Large(Vec<Bytes>),
 }
 
+/// Fragments, each with its head.
+type Fragments = Box<dyn Iterator<Item = (Vec<u8>, Vec<Bytes>)> + Send>;
+
 /// What is still to be sent of a large signal.
 struct Rest {
     connection: Arc<Connection>,
-    pieces: Option<Box<dyn Iterator<Item = (Vec<u8>, Vec<Bytes>)> + Send>>,
+    pieces: Option<Fragments>,
 }
 
 impl Rest {
