@@ -86,7 +86,7 @@ fn both_secrets_count_while_they_change() {
             secret: Some("the_next_secret"),
             ..ENCRYPTED
         };
-        let mut nodes = vec![
+        let mut nodes = [
             BeamNode::start(moved.of_beam(ground.beam("moved", 0))).unwrap(),
             BeamNode::start(ENCRYPTED.of_beam(ground.beam("unmoved", 0))).unwrap(),
         ];
