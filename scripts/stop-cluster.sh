@@ -19,7 +19,8 @@ mapfile -t all < <(containers | tac)
 if [ ${#all[@]} -gt 0 ]; then
     # All at once: nodes that go one after the other make those that are left restart their stores.
     docker stop "${all[@]}" >/dev/null
-    docker rm --force "${all[@]}" >/dev/null
+    # Volumes without a name too; those with one are the data.
+    docker rm --force --volumes "${all[@]}" >/dev/null
     say "Removed: ${all[*]}"
 fi
 if docker network inspect "$network" >/dev/null 2>&1; then

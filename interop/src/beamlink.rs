@@ -163,6 +163,21 @@ impl Beamlink {
         self.running.rss_kib()
     }
 
+    /// The processor time that it has used.
+    pub fn cpu(&self) -> Option<Duration> {
+        self.running.cpu()
+    }
+
+    /// How many files it has open.
+    pub fn open_files(&self) -> Option<usize> {
+        self.running.open_files()
+    }
+
+    /// From now on it may have so many files open and no more; those that it has stay.
+    pub fn limit_files(&self, files: usize) {
+        self.running.limit_files(files);
+    }
+
     /// Asks it to leave (SIGTERM) and says how it ended, `None` when it did not within ten seconds.
     pub fn terminate(mut self) -> Option<ExitStatus> {
         self.running.signal("TERM");

@@ -161,6 +161,29 @@ impl Running {
         let _ = self.child.wait();
     }
 
+    /// The processor time that it has used, its threads together.
+    pub(crate) fn cpu(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).ok()?;
+        // The name, in parentheses, may hold anything; utime and stime are the 14th and 15th field (proc(5)).
+        let (_, fields) = stat.rsplit_once(')')?;
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
+        // In hundredths of a second, as Linux tells them to all programs.
+        Some(Duration::from_millis(ticks * 10))
+    }
+
+    pub(crate) fn open_files(&self) -> Option<usize> {
+        let folder = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).ok()?;
+        Some(folder.count())
+    }
+
+    pub(crate) fn limit_files(&self, files: usize) {
+        let (pid, limit) = (self.pid().to_string(), format!("--nofile={files}:65536"));
+        let _ = Command::new("prlimit")
+            .args(["--pid", &pid, &limit])
+            .status();
+    }
+
     /// Resident memory in KiB.
     pub(crate) fn rss_kib(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;

@@ -29,6 +29,8 @@ pub use net::{Bridge, Namespace};
 pub use otp::Otp;
 pub use ports::{tcp, udp};
 pub use program::Program;
-pub use scenario::{Outcome, Scenario, Step, Who};
+pub use scenario::{
+    Change, Comparison, Figure, Harm, Kind, Names, Outcome, Peer, Scenario, Step, Who,
+};
 pub use scenarios::scenarios;
 pub use skip::{Missing, skip};

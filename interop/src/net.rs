@@ -71,6 +71,30 @@ impl Bridge {
     /// # Errors
     /// Where namespaces cannot be made: they need root.
     pub fn new(names: &[&str]) -> Result<(Bridge, Vec<Namespace>), Missing> {
+        Bridge::with(names, address)
+    }
+
+    /// The same, but the hosts know each other by IPv6 addresses (fd00:20::2 and up) alone. They have IPv4 ones, too,
+    /// for heartbeats.
+    ///
+    /// # Errors
+    /// As [`Bridge::new`].
+    pub fn ipv6(names: &[&str]) -> Result<(Bridge, Vec<Namespace>), Missing> {
+        let made = Bridge::with(names, ipv6_address)?;
+        for host in &made.1 {
+            let address = format!("{}/64", ipv6_address(host.at));
+            // Nobody else can have it, so nobody is asked.
+            ip(&[
+                "-n", &host.name, "addr", "add", &address, "dev", "eth0", "nodad",
+            ])?;
+        }
+        Ok(made)
+    }
+
+    fn with(
+        names: &[&str],
+        known_by: fn(usize) -> String,
+    ) -> Result<(Bridge, Vec<Namespace>), Missing> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         remove_leftovers();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -82,7 +106,7 @@ impl Bridge {
         };
         ip(&["-n", &name, "link", "add", "br0", "type", "bridge"])?;
         ip(&["-n", &name, "link", "set", "br0", "up"])?;
-        let table = hosts_table(names);
+        let table = hosts_table(names, known_by);
         let mut namespaces = Vec::new();
         for (at, host) in names.iter().enumerate() {
             namespaces.push(bridge.connect(host, at, &table)?);
@@ -103,18 +127,7 @@ impl Bridge {
             "-n", &self.name, "link", "set", &inner, "master", "br0", "up",
         ])?;
         let address = address(at);
-        let with_mask = format!("{address}/16");
-        ip(&[
-            "-n",
-            &namespace,
-            "addr",
-            "add",
-            &with_mask,
-            "brd",
-            "172.20.255.255",
-            "dev",
-            "eth0",
-        ])?;
+        add_address(&namespace, &address)?;
         ip(&["-n", &namespace, "link", "set", "lo", "up"])?;
         ip(&["-n", &namespace, "link", "set", "eth0", "up"])?;
         // Multicast and limited broadcast need a route.
@@ -139,6 +152,16 @@ fn address(at: usize) -> String {
     format!("172.20.0.{}", at + 2)
 }
 
+fn ipv6_address(at: usize) -> String {
+    format!("fd00:20::{:x}", at + 2)
+}
+
+fn add_address(namespace: &str, address: &str) -> Result<(), Missing> {
+    let with_mask = format!("{address}/16");
+    let add = ["-n", namespace, "addr", "add", &with_mask];
+    ip(&[&add[..], &["brd", "172.20.255.255", "dev", "eth0"]].concat()).map(drop)
+}
+
 /// The address of an interface, as it stands in frames.
 pub(crate) type Mac = [u8; 6];
 
@@ -148,7 +171,7 @@ fn mac(at: usize) -> Mac {
     [2, 0, 172, 20, high, low]
 }
 
-fn hosts_table(names: &[&str]) -> String {
+fn hosts_table(names: &[&str], address: fn(usize) -> String) -> String {
     let mut table = "127.0.0.1 localhost\n".to_owned();
     for (at, name) in names.iter().enumerate() {
         table.push_str(&format!("{} {name}\n", address(at)));
@@ -235,6 +258,42 @@ impl Namespace {
     /// Where there is no `/dev/net/tun`, and what `ip` says.
     pub fn impair(&self, seed: u64) -> Result<Link, Missing> {
         Link::new(&self.bridge, self.at, seed)
+    }
+
+    /// Its table of hosts: an address and a name a line.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn hosts(&self) -> Result<String, Missing> {
+        let path = self.hosts_path();
+        fs::read_to_string(&path).map_err(|error| Missing(format!("{path}: {error}")))
+    }
+
+    /// Gives it another table of hosts. What runs there reads it at its next look-up.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn set_hosts(&self, table: &str) -> Result<(), Missing> {
+        let path = self.hosts_path();
+        // In its place: what runs there has this very file mounted.
+        fs::write(&path, table).map_err(|error| Missing(format!("{path}: {error}")))
+    }
+
+    fn hosts_path(&self) -> String {
+        format!("/etc/netns/{}/hosts", self.name)
+    }
+
+    /// Takes the interface down, gives it another address, and takes it up again. The tables of hosts are left as they
+    /// are.
+    ///
+    /// # Errors
+    /// What `ip` says.
+    pub fn readdress(&mut self, address: &str) -> Result<(), Missing> {
+        self.link_down()?;
+        ip(&["-n", &self.name, "addr", "flush", "dev", "eth0"])?;
+        add_address(&self.name, address)?;
+        self.address = address.to_owned();
+        self.link_up()
     }
 
     pub(crate) fn mac(&self) -> Mac {

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 use beamlink::doctor::{Checked, Finding};
 use serde_json::json;
@@ -20,12 +19,12 @@ pub(crate) struct ConfigArgs {
     flags: Flags,
 }
 
-pub(crate) fn run(args: &ConfigArgs) -> ExitCode {
+pub(crate) fn run(args: &ConfigArgs) -> Exit {
     let settings = match Settings::resolve(&args.flags, &Surroundings::of_this_process()) {
         Ok(settings) => settings,
         Err(error) => {
             eprintln!("beamlink: {error}");
-            return Exit::Usage.into();
+            return Exit::Usage;
         }
     };
     for warning in &settings.warnings {
@@ -42,7 +41,10 @@ pub(crate) fn run(args: &ConfigArgs) -> ExitCode {
     let findings = checked.findings();
     // A reader that has seen enough (`| head`) is no fault.
     let _ = std::io::stdout().write_all(shown(&settings, &findings).as_bytes());
-    ExitCode::from(u8::from(!findings.is_empty()))
+    match findings.is_empty() {
+        true => Exit::Done,
+        false => Exit::Findings,
+    }
 }
 
 fn shown(settings: &Settings, findings: &[Finding]) -> String {

@@ -12,9 +12,13 @@ mod join;
 mod names;
 mod output;
 mod pages;
+mod reload;
+mod service;
 mod settings;
 mod signals;
 mod term;
+mod top;
+mod validate;
 mod visit;
 
 use std::ffi::OsString;
@@ -34,6 +38,8 @@ use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
 use term::TermArgs;
+use top::TopArgs;
+use validate::ValidateArgs;
 use visit::{ApplyArgs, CallArgs, CastArgs, NodesArgs, PingArgs, RpcArgs, SendArgs};
 
 /// Joins running BEAM clusters as a full, visible and harmless member, and asks their nodes.
@@ -62,9 +68,11 @@ enum Command {
     Nodes(NodesArgs),
     Names(NamesArgs),
     Gossip(GossipArgs),
-    Config(ConfigArgs),
     Health(HealthArgs),
+    Top(TopArgs),
+    Config(ConfigArgs),
     Epmd(EpmdArgs),
+    Validate(ValidateArgs),
     Term(TermArgs),
     Doctor(Box<DoctorArgs>),
     Explain(ExplainArgs),
@@ -99,9 +107,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Nodes(args) => visit::run(args),
         Command::Names(args) => names::run(&args),
         Command::Gossip(args) => gossip::run(&args),
-        Command::Config(args) => return config::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Health(args) => health::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Epmd(args) => epmd::run(&args),
+        Command::Validate(args) => validate::run(&args),
         Command::Term(args) => term::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -141,7 +151,7 @@ fn alone<A: Args>(words: Vec<OsString>) -> A {
 fn join(args: &JoinArgs) -> Exit {
     match Settings::resolve(&args.flags, &Surroundings::of_this_process()) {
         Ok(settings) if args.print_config => print_config(&settings),
-        Ok(settings) => join::run(settings),
+        Ok(settings) => join::run(settings, &args.flags),
         Err(error) => {
             eprintln!("beamlink: {error}");
             Exit::Usage

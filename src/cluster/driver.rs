@@ -14,12 +14,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::tally::Tally;
 use super::{
-    Action, Direction, Event, Membership, MembershipConfig, Refusal, RefusalKind, Shared, mesh,
+    Action, Direction, Event, Membership, MembershipConfig, Overview, Refusal, RefusalKind, Shared,
+    SourceView, Word, mesh,
 };
-use crate::NodeName;
 use crate::epmd::EpmdState;
 use crate::gossip::{Codec, Gossip, GossipSocket, Heard, Received, Schedule, Verdict, VerdictKind};
 use crate::runtime::{PeerAddress, PeerEvent, Runtime};
+use crate::{GossipSecret, NodeName};
 
 /// How often interfaces are looked at anew.
 const REFRESH: Duration = Duration::from_secs(3);
@@ -28,6 +29,7 @@ const REFRESH: Duration = Duration::from_secs(3);
 pub(crate) struct DriverSettings {
     pub(crate) runtime: Runtime,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) words: UnboundedReceiver<Word>,
     pub(crate) config: MembershipConfig,
     pub(crate) gossip: Option<(GossipSocket, Gossip)>,
     pub(crate) epmd_port: u16,
@@ -45,6 +47,7 @@ enum Outcome {
 pub(crate) struct Driver {
     runtime: Runtime,
     shared: Arc<Shared>,
+    words: UnboundedReceiver<Word>,
     membership: Membership,
     gossip: Option<Heartbeats>,
     ports: HashMap<NodeName, u16>,
@@ -97,7 +100,7 @@ impl Driver {
         let started = Instant::now();
         let gossip = settings.gossip.map(|(socket, gossip)| Heartbeats {
             socket,
-            codec: Codec::new(&own, gossip.secret.as_ref()),
+            codec: codec(&own, gossip.secrets()),
             schedule: Schedule::new(started.into_std()),
             heard: Heard::default(),
         });
@@ -105,6 +108,7 @@ impl Driver {
             membership: Membership::new(settings.config, own, rand::random()),
             runtime: settings.runtime,
             shared: settings.shared,
+            words: settings.words,
             gossip,
             named: settings
                 .peers
@@ -166,6 +170,7 @@ impl Driver {
                 () = until(counted) => self.tell_counted(),
                 _ = refresh.tick() => self.look_at_interfaces(),
                 _ = mesh.tick() => self.ask_someone(),
+                Some(word) = self.words.recv() => self.told(word),
                 Ok(()) = self.epmd.changed() => self.registration(),
             }
         }
@@ -237,6 +242,7 @@ impl Driver {
             }
             PeerEvent::Refused(failure) => {
                 let refusal = Refusal::from(&failure);
+                self.shared.count_refused(refusal.kind);
                 match &failure.peer {
                     Some(peer) => self.membership.refused(now, peer, refusal),
                     None => {
@@ -268,6 +274,7 @@ impl Driver {
                 let awaited = self.dials.remove(&node).is_some();
                 // The membership hears of a success by PeerEvent::Up.
                 if let (true, Err(refusal)) = (awaited, result) {
+                    self.shared.count_refused(refusal.kind);
                     self.membership.dial_failed(now, &node, refusal);
                 }
             }
@@ -295,7 +302,11 @@ impl Driver {
             return;
         };
         // rand's generator for a thread is a secure one (ChaCha, seeded by the system).
-        let sent = gossip.socket.send(&gossip.codec.encode(rand::random()));
+        let packets = gossip.codec.encode_all(rand::random);
+        let sent = packets
+            .iter()
+            .try_for_each(|packet| gossip.socket.send(packet));
+        self.shared.count_sent(sent.is_ok());
         let now = Instant::now().into_std();
         if let Some(turn) = gossip.schedule.sent(sent, now, rand::random()) {
             tracing::warn!("{turn}");
@@ -362,6 +373,37 @@ impl Driver {
         }
     }
 
+    fn told(&mut self, word: Word) {
+        match word {
+            // Whoever asked may have gone.
+            Word::Look(asker) => drop(asker.send(self.overview())),
+            Word::Secrets(secrets) => {
+                if let Some(gossip) = &mut self.gossip {
+                    gossip.codec = codec(self.runtime.name(), secrets.iter());
+                }
+            }
+        }
+    }
+
+    fn overview(&self) -> Overview {
+        let heard = self.gossip.as_ref().map(|gossip| &gossip.heard);
+        let sources = heard.into_iter().flat_map(Heard::sources);
+        Overview {
+            now: self.now(),
+            nodes: self.membership.snapshot(self.now()),
+            sources: sources
+                .map(|(address, source)| SourceView {
+                    address,
+                    tally: source.tally,
+                    last: source.last.clone(),
+                    ago: source.at.elapsed(),
+                })
+                .collect(),
+            unlisted: heard.map_or(0, Heard::unlisted),
+            counters: self.membership.counters(),
+        }
+    }
+
     /// One peer, by chance: in time each is asked, and what it knows stays fresh.
     fn ask_someone(&mut self) {
         let members: Vec<&NodeName> = self.membership.members().collect();
@@ -378,6 +420,12 @@ impl Driver {
             Outcome::Mesh(peer, nodes)
         });
     }
+}
+
+/// The first secret is our own.
+fn codec<'a>(own: &NodeName, mut secrets: impl Iterator<Item = &'a GossipSecret>) -> Codec {
+    let codec = Codec::new(own, secrets.next());
+    secrets.fold(codec, Codec::also)
 }
 
 /// The next datagram; never, where there is no gossip.

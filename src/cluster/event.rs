@@ -235,6 +235,42 @@ pub enum RefusalKind {
 }
 
 impl RefusalKind {
+    /// Every kind, in the order of their declaration.
+    pub const ALL: [RefusalKind; 13] = [
+        RefusalKind::Unresolvable,
+        RefusalKind::EpmdUnreachable,
+        RefusalKind::NameUnknown,
+        RefusalKind::PortClosed,
+        RefusalKind::Silent,
+        RefusalKind::Closed,
+        RefusalKind::AlreadyConnected,
+        RefusalKind::Cookie,
+        RefusalKind::Flags,
+        RefusalKind::NotAllowed,
+        RefusalKind::NameForm,
+        RefusalKind::NameTaken,
+        RefusalKind::Garbage,
+    ];
+
+    /// A name for events and metrics, such as `cookie_mismatch`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RefusalKind::Unresolvable => "host_not_resolved",
+            RefusalKind::EpmdUnreachable => "epmd_down",
+            RefusalKind::NameUnknown => "name_unknown",
+            RefusalKind::PortClosed => "port_closed",
+            RefusalKind::Silent => "silent",
+            RefusalKind::Closed => "closed",
+            RefusalKind::AlreadyConnected => "already_connected",
+            RefusalKind::Cookie => "cookie_mismatch",
+            RefusalKind::Flags => "flags_missing",
+            RefusalKind::NotAllowed => "not_allowed",
+            RefusalKind::NameForm => "name_form",
+            RefusalKind::NameTaken => "name_taken",
+            RefusalKind::Garbage => "not_a_node",
+        }
+    }
+
     /// Nothing tells that a node of this name runs: the next sign of life begins its grace anew.
     pub(super) fn nobody_there(self) -> bool {
         use RefusalKind::*;

@@ -49,6 +49,7 @@ mod event;
 mod failure;
 mod membership;
 mod mesh;
+mod overview;
 mod pace;
 mod record;
 mod shared;
@@ -61,8 +62,10 @@ pub use backoff::Backoff;
 pub use config::MembershipConfig;
 pub use event::{Action, Direction, DownReason, Event, Refusal, RefusalKind};
 pub use membership::{Counters, Membership};
+pub use overview::{Overview, SourceView};
 pub use shared::Events;
 pub use snapshot::{NodeState, NodeView};
 
 pub(crate) use driver::{Driver, DriverSettings};
+pub(crate) use overview::Word;
 pub(crate) use shared::Shared;

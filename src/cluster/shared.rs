@@ -1,14 +1,16 @@
 //! What the driver of a cluster shares with the users of a node: who is up, and what happens.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::sync::watch;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{oneshot, watch};
 
-use super::{Direction, Event};
-use crate::NodeName;
+use super::{Direction, Event, Overview, RefusalKind, Word};
 use crate::gossip::Tally;
+use crate::{GossipSecret, NodeName};
 
 /// Events that a slow user may fall behind.
 const KEPT: usize = 1024;
@@ -20,6 +22,11 @@ pub(crate) struct Shared {
     /// How many visible nodes are up.
     count: watch::Sender<usize>,
     datagrams: Mutex<Tally>,
+    /// Connections that were not made, by the kind of refusal.
+    refused: [AtomicU64; RefusalKind::ALL.len()],
+    /// Heartbeats that went out, and that did not.
+    sent: [AtomicU64; 2],
+    driver: UnboundedSender<Word>,
 }
 
 #[derive(Debug)]
@@ -31,18 +38,24 @@ struct Members {
 }
 
 impl Shared {
-    pub(crate) fn new() -> Arc<Shared> {
+    /// And what is said to the driver through it.
+    pub(crate) fn new() -> (Arc<Shared>, UnboundedReceiver<Word>) {
         let (events, unheard) = broadcast::channel(KEPT);
         let members = Members {
             up: BTreeSet::new(),
             events,
             unheard: Some(unheard),
         };
-        Arc::new(Shared {
+        let (driver, words) = unbounded_channel();
+        let shared = Shared {
             members: Mutex::new(members),
             count: watch::Sender::new(0),
             datagrams: Mutex::default(),
-        })
+            refused: Default::default(),
+            sent: Default::default(),
+            driver,
+        };
+        (Arc::new(shared), words)
     }
 
     fn lock(&self) -> MutexGuard<'_, Members> {
@@ -62,6 +75,39 @@ impl Shared {
             .datagrams
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = tally;
+    }
+
+    /// What the driver knows now; `None` once it has ended.
+    pub(crate) async fn overview(&self) -> Option<Overview> {
+        let (sender, answer) = oneshot::channel();
+        self.driver.send(Word::Look(sender)).ok()?;
+        answer.await.ok()
+    }
+
+    /// Changes the secrets of heartbeats, the own one first.
+    pub(crate) fn set_secrets(&self, secrets: Vec<GossipSecret>) {
+        // A driver that has ended needs none.
+        let _ = self.driver.send(Word::Secrets(secrets));
+    }
+
+    pub(crate) fn count_refused(&self, kind: RefusalKind) {
+        self.refused[kind as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many connections were not made for this reason.
+    pub(crate) fn refused(&self, kind: RefusalKind) -> u64 {
+        self.refused[kind as usize].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_sent(&self, went_out: bool) {
+        self.sent[usize::from(!went_out)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many heartbeats went out, and how many did not.
+    pub(crate) fn sent(&self) -> [u64; 2] {
+        self.sent
+            .each_ref()
+            .map(|count| count.load(Ordering::Relaxed))
     }
 
     /// The visible nodes that are up, in the order of their names.

@@ -4,6 +4,7 @@ mod bench;
 mod flood;
 mod properties;
 mod refusals;
+mod scale;
 mod simulation;
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Control messages: the signals that processes on different nodes send each other
 //! ("Protocol between Connected Nodes" in the Erlang Distribution Protocol).
 
-use crate::term::{Atom, EncodeError, Part, Pid, Reference, Term};
+use crate::term::{Atom, EncodeError, Fields, Part, Pid, Reference, Term};
 use bytes::BytesMut;
 
 /// Why a control message is none. A BEAM drops the connection for each of these, and so do we.
@@ -170,6 +170,68 @@ impl Control {
             return Err(ControlError::Operation(operation));
         }
         Control::read(operation, arguments).ok_or(ControlError::Arguments(operation))
+    }
+
+    /// Reads one of the frequent ones straight from its bytes (without the version byte), and how many these are. All
+    /// others, and what is wrong, are for [`Control::from_term`].
+    pub(super) fn at_once(bytes: &[u8]) -> Option<(Control, usize)> {
+        let mut fields = Fields::new(bytes);
+        let control = match (fields.tuple()?, fields.integer()?) {
+            (3, 2) => {
+                fields.atom()?;
+                let to = fields.pid()?;
+                Control::Send { to }
+            }
+            (4, 6) => {
+                let from = fields.pid()?;
+                fields.atom()?;
+                let to = fields.atom()?;
+                Control::RegSend { from, to }
+            }
+            (4, operation @ (19 | 20)) => {
+                let from = fields.pid()?;
+                let mut ahead = fields.clone();
+                let to = match ahead.pid() {
+                    Some(pid) => {
+                        fields = ahead;
+                        Target::Pid(pid)
+                    }
+                    None => Target::Name(fields.atom()?),
+                };
+                let reference = fields.reference()?;
+                match operation {
+                    19 => Control::MonitorP {
+                        from,
+                        to,
+                        reference,
+                    },
+                    _ => Control::DemonitorP {
+                        from,
+                        to,
+                        reference,
+                    },
+                }
+            }
+            (3, 22) => {
+                let (from, to) = (fields.pid()?, fields.pid()?);
+                Control::SendSender { from, to }
+            }
+            (4, 28) => {
+                let (from, to) = (Target::Pid(fields.pid()?), fields.pid()?);
+                let reference = fields.reference()?;
+                Control::PayloadMonitorPExit {
+                    from,
+                    to,
+                    reference,
+                }
+            }
+            (3, 33) => {
+                let (from, to) = (fields.pid()?, fields.reference()?);
+                Control::AliasSend { from, to }
+            }
+            _ => return None,
+        };
+        Some((control, fields.position()))
     }
 
     fn read(operation: i64, arguments: &[Term]) -> Option<Control> {

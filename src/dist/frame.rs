@@ -3,13 +3,13 @@
 //! Which form they have was settled by the flags ([`Framing`]): the pass-through form `p`, or the distribution
 //! header, without an atom cache, that comes with FRAGMENTS (PROTOCOL.md, C.2; `erts/emulator/beam/dist.c`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::control::{Control, ControlError};
 use super::flags::Flags;
-use crate::term::{DecodeError, Decoder, Encode, EncodeError, SerializeError, Term};
+use crate::term::{DecodeError, Decoder, Encode, EncodeError, Pieces, SerializeError, Term};
 
 /// A frame that says nothing but that we live.
 pub const TICK: [u8; 4] = [0; 4];
@@ -314,13 +314,17 @@ impl FrameDecoder {
 
 /// Control message and payload.
 fn signal(bytes: Bytes, versioned: bool) -> Result<Frame, FrameError> {
-    let mut decoder = Decoder::new(bytes);
-    let control = match versioned {
-        true => decoder.versioned()?,
-        false => decoder.term()?,
+    let (control, rest) = match Control::at_once(&bytes) {
+        Some((control, length)) if !versioned => (control, bytes.slice(length..)),
+        _ => {
+            let mut decoder = Decoder::new(bytes);
+            let control = match versioned {
+                true => decoder.versioned()?,
+                false => decoder.term()?,
+            };
+            (Control::from_term(&control)?, decoder.remaining())
+        }
     };
-    let control = Control::from_term(&control)?;
-    let rest = decoder.remaining();
     let payload = (!rest.is_empty()).then_some(Payload {
         bytes: rest,
         versioned,
@@ -341,9 +345,24 @@ pub fn encode_frame(
     payload: Option<&dyn Encode>,
     out: &mut BytesMut,
 ) -> Result<(), SerializeError> {
-    let start = out.len();
+    Pieces::whole(out, |pieces| {
+        encode_in_pieces(framing, control, payload, pieces)
+    })
+}
+
+/// As [`encode_frame`]; large binaries in it are not copied.
+///
+/// # Errors
+/// As [`encode_frame`].
+pub fn encode_in_pieces(
+    framing: Framing,
+    control: &Control,
+    payload: Option<&dyn Encode>,
+    out: &mut Pieces,
+) -> Result<(), SerializeError> {
+    let (start, before) = (out.buffer().len(), out.len());
     let written = write_frame(framing, control, payload, out);
-    let length = out.len() - start - 4;
+    let length = out.len() - before - 4;
     let written = written.and_then(|()| match u32::try_from(length) {
         Ok(length) => Ok(length),
         Err(_) => Err(SerializeError::Length(EncodeError {
@@ -353,7 +372,7 @@ pub fn encode_frame(
     });
     match written {
         Ok(length) => {
-            out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+            out.buffer()[start..start + 4].copy_from_slice(&length.to_be_bytes());
             Ok(())
         }
         Err(error) => {
@@ -367,8 +386,9 @@ fn write_frame(
     framing: Framing,
     control: &Control,
     payload: Option<&dyn Encode>,
-    out: &mut BytesMut,
+    pieces: &mut Pieces,
 ) -> Result<(), SerializeError> {
+    let out = pieces.buffer();
     out.put_u32(0);
     match framing {
         Framing::PassThrough => out.put_slice(&[PASS_THROUGH, VERSION]),
@@ -381,22 +401,30 @@ fn write_frame(
     if framing == Framing::PassThrough {
         out.put_u8(VERSION);
     }
-    payload.encode_to(out)
+    payload.encode_in_pieces(pieces)
 }
 
-/// Cuts `frame`, a whole one in the form [`Framing::Header`], into fragments of [`FRAGMENT_SIZE`]: pairs of a head
-/// and a body that shares the frame's memory. `sequence` must differ from that of all signals that are under way on the
-/// connection. The control message must fit into the first fragment.
-pub fn fragments(frame: Bytes, sequence: u64) -> impl Iterator<Item = (Vec<u8>, Bytes)> {
-    let mut rest = frame;
-    rest.advance(rest.len().min(4 + 3));
-    let mut number = rest.len().div_ceil(FRAGMENT_SIZE) as u64;
+/// Cuts a frame, a whole one in the form [`Framing::Header`], into fragments of [`FRAGMENT_SIZE`]: a head and a body each,
+/// which shares the frame's memory. The frame may itself come in pieces. `sequence` must differ from that of all signals
+/// that are under way on the connection. The control message must fit into the first fragment.
+pub fn fragments(
+    frame: impl IntoIterator<Item = Bytes>,
+    sequence: u64,
+) -> impl Iterator<Item = (Vec<u8>, Vec<Bytes>)> {
+    let mut rest: VecDeque<Bytes> = frame.into_iter().collect();
+    let mut left: usize = rest.iter().map(Bytes::len).sum();
+    let length_and_form = left.min(4 + 3);
+    take(&mut rest, length_and_form);
+    left -= length_and_form;
+    let mut number = left.div_ceil(FRAGMENT_SIZE) as u64;
     let mut first = true;
     std::iter::from_fn(move || {
-        if rest.is_empty() {
+        if left == 0 {
             return None;
         }
-        let body = rest.split_to(rest.len().min(FRAGMENT_SIZE));
+        let length = left.min(FRAGMENT_SIZE);
+        let body = take(&mut rest, length);
+        left -= length;
         let kind = if first { FIRST_FRAGMENT } else { NEXT_FRAGMENT };
         let mut head = vec![0; 4];
         head.extend([VERSION, kind]);
@@ -405,10 +433,28 @@ pub fn fragments(frame: Bytes, sequence: u64) -> impl Iterator<Item = (Vec<u8>, 
         if first {
             head.push(0);
         }
-        let length = (head.len() - 4 + body.len()) as u32;
+        let length = (head.len() - 4 + length) as u32;
         head[..4].copy_from_slice(&length.to_be_bytes());
         number -= 1;
         first = false;
         Some((head, body))
     })
+}
+
+/// Takes `length` bytes, of those that are there, off the front.
+fn take(rest: &mut VecDeque<Bytes>, mut length: usize) -> Vec<Bytes> {
+    let mut taken = Vec::with_capacity(2);
+    while length > 0
+        && let Some(front) = rest.front_mut()
+    {
+        let part = front.split_to(front.len().min(length));
+        if front.is_empty() {
+            rest.pop_front();
+        }
+        length -= part.len();
+        if !part.is_empty() {
+            taken.push(part);
+        }
+    }
+    taken
 }

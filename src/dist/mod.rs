@@ -13,7 +13,7 @@ pub use control::{Control, ControlError, Spawn, Spawned, Target};
 pub use flags::Flags;
 pub use frame::{
     FRAGMENT_SIZE, Frame, FrameDecoder, FrameError, FrameLimits, Framing, Payload, TICK,
-    encode_frame, fragments,
+    encode_frame, encode_in_pieces, fragments,
 };
 pub use handshake::{
     AcceptProgress, Acceptor, Connected, Decision, HandshakeError, Hello, InitiateProgress,

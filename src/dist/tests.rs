@@ -229,8 +229,10 @@ fn large(fill: u8, length: usize) -> (Bytes, Term) {
 }
 
 fn pieces(frame: Bytes, sequence: u64) -> Vec<Vec<u8>> {
-    fragments(frame, sequence)
-        .map(|(head, body)| [head, body.to_vec()].concat())
+    // In pieces of its own, too.
+    let parts = [frame.slice(..70_000), frame.slice(70_000..)];
+    fragments(parts, sequence)
+        .map(|(head, body)| [head, body.concat()].concat())
         .collect()
 }
 

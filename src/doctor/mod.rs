@@ -21,6 +21,7 @@ mod reach;
 mod round;
 mod settings;
 mod strategy;
+pub mod validation;
 mod whole;
 
 pub use code::{Code, Section, troubleshooting};

@@ -24,9 +24,14 @@ pub(super) fn sockets(kind: &str) -> Vec<SocketLine> {
     let lists = [kind.to_owned(), format!("{kind}6")];
     lists
         .iter()
-        .map(|list| fs::read_to_string(format!("/proc/net/{list}")).unwrap_or_default())
+        .map(|list| read(list))
         .flat_map(|text| text.lines().skip(1).filter_map(line).collect::<Vec<_>>())
         .collect()
+}
+
+/// As the network looks to this thread: `/proc/net` is that of the process, which may stand in another namespace.
+fn read(list: &str) -> String {
+    fs::read_to_string(format!("/proc/thread-self/net/{list}")).unwrap_or_default()
 }
 
 fn line(text: &str) -> Option<SocketLine> {
@@ -63,7 +68,7 @@ fn address(text: &str) -> Option<SocketAddr> {
 
 /// The groups that sockets of this host have joined, each with the name of the interface (`/proc/net/igmp`).
 pub(super) fn memberships() -> Vec<(String, Ipv4Addr)> {
-    groups(&fs::read_to_string("/proc/net/igmp").unwrap_or_default())
+    groups(&read("igmp"))
 }
 
 fn groups(igmp: &str) -> Vec<(String, Ipv4Addr)> {
@@ -135,7 +140,7 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn lines_as_linux_writes_them() {
-        let tcp = "   1: 0200AC14:1F90 0300AC14:A3F2 01 00000000:00000000 00:00000000 00000000  1000        0 123456 1 0000000000000000 20 4 30 10 -1";
+        let tcp = "   1: 020014AC:1F90 030014AC:A3F2 01 00000000:00000000 00:00000000 00000000  1000        0 123456 1 0000000000000000 20 4 30 10 -1";
         let expected = SocketLine {
             local: "172.20.0.2:8080".parse().unwrap(),
             remote: "172.20.0.3:41970".parse().unwrap(),
@@ -146,7 +151,7 @@ mod tests {
         assert_eq!(line(tcp), Some(expected));
         let mapped = "0000000000000000FFFF00000100007F:1111";
         assert_eq!(address(mapped), Some("127.0.0.1:4369".parse().unwrap()));
-        assert_eq!(line("   1: 0200AC14"), None);
+        assert_eq!(line("   1: 020014AC"), None);
     }
 
     #[test]

@@ -136,7 +136,8 @@ impl fmt::Display for Verdict {
 pub struct Codec {
     own: NodeName,
     plain: Vec<u8>,
-    cipher: Option<Aes256>,
+    /// The first is ours, the others those of a rotation.
+    ciphers: Vec<Aes256>,
 }
 
 impl Codec {
@@ -145,15 +146,38 @@ impl Codec {
         Codec {
             own: own.clone(),
             plain: plain_heartbeat(own),
-            cipher: secret.map(cipher),
+            ciphers: secret.map(cipher).into_iter().collect(),
+        }
+    }
+
+    /// Takes heartbeats under `secret` too, and [`Codec::encode_all`] makes ours under it too: for a cluster that moves
+    /// from one secret to another, node by node.
+    #[must_use]
+    pub fn also(mut self, secret: &GossipSecret) -> Codec {
+        self.ciphers.push(cipher(secret));
+        self
+    }
+
+    /// Our heartbeat under each secret, or the one plain one. Each takes an `iv` of its own, as for [`Codec::encode`].
+    pub fn encode_all(&self, mut iv: impl FnMut() -> [u8; 16]) -> Vec<Vec<u8>> {
+        match &*self.ciphers {
+            [] => vec![self.plain.clone()],
+            ciphers => {
+                let packets = ciphers.iter().map(|cipher| self.encrypted(cipher, iv()));
+                packets.collect()
+            }
         }
     }
 
     /// Our heartbeat. `iv` must come fresh from a secure source each time; a plain heartbeat leaves it unused.
     pub fn encode(&self, iv: [u8; 16]) -> Vec<u8> {
-        let Some(cipher) = &self.cipher else {
-            return self.plain.clone();
-        };
+        match self.ciphers.first() {
+            Some(cipher) => self.encrypted(cipher, iv),
+            None => self.plain.clone(),
+        }
+    }
+
+    fn encrypted(&self, cipher: &Aes256, iv: [u8; 16]) -> Vec<u8> {
         let body = cbc::Encryptor::inner_iv_init(cipher, Array::cast_from_core(&iv))
             .encrypt_padded_vec::<Pkcs7>(&self.plain);
         [iv.as_slice(), &body].concat()
@@ -166,39 +190,46 @@ impl Codec {
         if length > MAX_PACKET {
             return Verdict::Malformed(Malformed::TooLong { length });
         }
-        let Some(cipher) = &self.cipher else {
+        if self.ciphers.is_empty() {
             return match packet {
                 _ if packet.starts_with(PREFIX) => self.judge(packet),
                 _ if looks_encrypted(packet) => Verdict::EncryptedButNoSecret { length },
                 _ => Verdict::Malformed(Malformed::NotGossip { length }),
             };
-        };
+        }
         if packet.starts_with(PREFIX) {
             let node = node_atom(packet).and_then(|atom| atom.node_name());
             return node.map_or_else(Verdict::Malformed, Verdict::PlainButSecret);
         }
         let mut space = [[0; BLOCK]; MAX_PACKET / BLOCK];
-        match decrypt(cipher, packet, &mut space) {
-            Some(heartbeat) => self.judge(heartbeat),
-            None if looks_encrypted(packet) => Verdict::Undecryptable { length },
-            None => Verdict::Malformed(Malformed::NotGossip { length }),
+        for cipher in &self.ciphers {
+            if let Some(heartbeat) = decrypt(cipher, packet, &mut space) {
+                return self.judge(heartbeat);
+            }
+        }
+        match packet {
+            _ if looks_encrypted(packet) => Verdict::Undecryptable { length },
+            _ => Verdict::Malformed(Malformed::NotGossip { length }),
         }
     }
 
-    /// Whether a datagram was made with our secret, be it whole or cut off: its first block says so.
+    /// Whether a datagram was made with a secret of ours, be it whole or cut off: its first block says so.
     pub fn fits(&self, packet: &[u8]) -> bool {
-        let Some(cipher) = &self.cipher else {
+        if self.ciphers.is_empty() {
             return packet.starts_with(PREFIX);
-        };
+        }
         let Some((iv, rest)) = packet.split_first_chunk::<BLOCK>() else {
             return false;
         };
-        let Some(mut first) = rest.first_chunk::<BLOCK>().copied() else {
+        let Some(first) = rest.first_chunk::<BLOCK>() else {
             return false;
         };
-        cbc::Decryptor::inner_iv_init(cipher, Array::cast_from_core(iv))
-            .decrypt_block(Array::cast_from_core_mut(&mut first));
-        first.starts_with(PREFIX)
+        self.ciphers.iter().any(|cipher| {
+            let mut first = *first;
+            cbc::Decryptor::inner_iv_init(cipher, Array::cast_from_core(iv))
+                .decrypt_block(Array::cast_from_core_mut(&mut first));
+            first.starts_with(PREFIX)
+        })
     }
 
     fn judge(&self, heartbeat: &[u8]) -> Verdict {
@@ -216,7 +247,7 @@ impl fmt::Debug for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Codec")
             .field("own", &self.own)
-            .field("encrypted", &self.cipher.is_some())
+            .field("encrypted", &!self.ciphers.is_empty())
             .finish()
     }
 }

@@ -33,6 +33,8 @@ pub struct Gossip {
     pub broadcast_only: bool,
     /// Encrypts heartbeats, and takes only those encrypted with the same secret.
     pub secret: Option<GossipSecret>,
+    /// A secret that is on its way out, or in: heartbeats under it are taken as well, and ours go out under both.
+    pub old_secret: Option<GossipSecret>,
 }
 
 impl Default for Gossip {
@@ -45,11 +47,23 @@ impl Default for Gossip {
             multicast_ttl: 1,
             broadcast_only: false,
             secret: None,
+            old_secret: None,
         }
     }
 }
 
 impl Gossip {
+    /// All its secrets, that of our own heartbeats first.
+    pub fn secrets(&self) -> impl Iterator<Item = &GossipSecret> {
+        self.secret.iter().chain(&self.old_secret)
+    }
+
+    /// Sets [`Gossip::old_secret`].
+    pub fn old_secret(mut self, secret: GossipSecret) -> Gossip {
+        self.old_secret = Some(secret);
+        self
+    }
+
     /// Sets [`Gossip::port`].
     pub fn port(mut self, port: u16) -> Gossip {
         self.port = port;
@@ -187,6 +201,7 @@ mod tests {
             multicast_ttl: 1,
             broadcast_only: false,
             secret: None,
+            old_secret: None,
         };
         assert_eq!(Gossip::default(), expected);
     }
@@ -209,6 +224,7 @@ mod tests {
             multicast_ttl: 9,
             broadcast_only: true,
             secret: Some(GossipSecret::new("s")),
+            old_secret: None,
         };
         assert_eq!(gossip, expected);
     }

@@ -69,6 +69,7 @@ impl GossipSocket {
             to,
             settings: Gossip {
                 secret: None,
+                old_secret: None,
                 ..settings.clone()
             },
             known: Mutex::default(),

@@ -27,7 +27,7 @@ pub(crate) struct Health {
     /// EPMD has its name.
     registered: bool,
     /// What keeps it from being ready.
-    reasons: Vec<String>,
+    pub(crate) reasons: Vec<String>,
 }
 
 impl Health {

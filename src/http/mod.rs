@@ -3,15 +3,23 @@
 //! It runs in a thread of its own, so that nothing that a client does can delay the node's ticks and answers, and it
 //! only looks: nothing can be changed through it, and no secret is in any answer.
 
+mod cluster;
+mod exposition;
+mod findings;
 mod health;
+mod live;
+mod metrics;
+mod page;
 mod seats;
 mod server;
+mod survey;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use beamlink::node::Observer;
 
+pub(crate) use cluster::{ClusterView, Node, State};
 pub(crate) use server::HttpServer;
 
 /// What a server is started with.

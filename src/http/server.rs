@@ -21,8 +21,9 @@ use tokio::sync::oneshot;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
+use super::live::{self, Feed};
 use super::seats::{Seat, Seats};
-use super::{HttpSettings, Limits, View, health};
+use super::{HttpSettings, Limits, View, health, metrics, page};
 
 /// A server in a thread of its own, until it is dropped.
 #[derive(Debug)]
@@ -86,11 +87,18 @@ impl Drop for HttpServer {
 }
 
 fn routes(view: View) -> Router {
+    let live = Router::new()
+        .route("/api/cluster", get(live::cluster))
+        .route("/api/events", get(live::events))
+        .with_state(Feed::start(view.clone()));
     Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/health", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
         .with_state(view)
+        .merge(live)
+        .route("/", get(page::page))
 }
 
 /// Never ends but by an error.
@@ -120,8 +128,9 @@ async fn serve(stream: TcpStream, routes: Router, seat: Seat, limits: Limits) {
     stream.set_write_timeout(Some(limits.stalled));
     let stream = Box::pin(stream);
     let seat = Arc::new(seat);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         seat.progress();
+        request.extensions_mut().insert(seat.clone());
         answer(routes.clone(), request)
     });
     let connection = http1::Builder::new()

@@ -233,10 +233,11 @@ impl NodeBuilder {
         })
         .await?;
         let gossip = self.gossip.as_ref().map(GossipSocket::open).transpose()?;
-        let shared = Shared::new();
+        let (shared, words) = Shared::new();
         let driver = cluster::Driver::new(cluster::DriverSettings {
             runtime: runtime.clone(),
             shared: shared.clone(),
+            words,
             config: self.cluster,
             gossip: gossip.zip(self.gossip),
             epmd_port: self.epmd_port,

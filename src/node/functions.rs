@@ -10,8 +10,22 @@ use crate::NodeName;
 use crate::otp::erpc::{self, Request, Rpc, RpcError};
 use crate::otp::eval::Eval;
 use crate::otp::{FromArguments, IntoArguments, Raised};
-use crate::runtime::{Process, SendError};
+use crate::runtime::{Process, Runtime, SendError};
 use crate::term::{Atom, Term, to_term};
+
+/// [`Node::rpc`], by a runtime.
+pub(super) fn rpc<'a>(
+    runtime: &'a Runtime,
+    peer: &NodeName,
+    module: &'static str,
+    function: &'static str,
+    arguments: impl IntoArguments,
+) -> Rpc<'a> {
+    let (module, function) = (Atom::from_static(module), Atom::from_static(function));
+    let arguments = arguments.into_arguments();
+    let request = arguments.map(|given| Request::new(peer, &module, &function, given));
+    Rpc::new(runtime, request)
+}
 
 impl Node {
     /// Calls `module:function(arguments…)` on `peer`, as `:erpc.call/5` does. Await it for the value as a term, or
@@ -34,10 +48,7 @@ impl Node {
         function: &'static str,
         arguments: impl IntoArguments,
     ) -> Rpc<'_> {
-        let (module, function) = (Atom::from_static(module), Atom::from_static(function));
-        let arguments = arguments.into_arguments();
-        let request = arguments.map(|given| Request::new(peer, &module, &function, given));
-        Rpc::new(self.runtime(), request)
+        rpc(self.runtime(), peer, module, function, arguments)
     }
 
     /// Lets `peer` evaluate code of Elixir.

@@ -17,12 +17,12 @@ pub use observer::Observer;
 pub use servers::{MultiAnswer, Starting};
 pub use visitor::{VisitBuilder, Visitor};
 
-use crate::NodeName;
 use crate::cluster::{Events, Shared};
 use crate::epmd::EpmdKeeper;
 use crate::gossip::Tally;
 use crate::otp::Functions;
 use crate::runtime::{DialError, PeerAddress, Runtime};
+use crate::{Cookie, GossipSecret, NodeName};
 
 /// A node of a BEAM cluster: found, connected, listed, and answering.
 ///
@@ -116,6 +116,17 @@ impl Node {
     /// Its processes and connections.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// From now on handshakes use `cookie`; connections that stand are not touched.
+    pub fn set_cookie(&self, cookie: Cookie) {
+        self.runtime.set_cookie(cookie);
+    }
+
+    /// From now on heartbeats are encrypted with `secret`, and taken under it; under `old` as well, if there is one.
+    pub fn set_gossip_secret(&self, secret: Option<GossipSecret>, old: Option<GossipSecret>) {
+        let secrets = secret.into_iter().chain(old);
+        self.shared.set_secrets(secrets.collect());
     }
 
     /// Leaves the cluster at once: no more heartbeats, the name given back to EPMD, all connections closed together.

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use super::erlang;
 use crate::runtime::{Process, catch_panic};
@@ -124,6 +125,22 @@ impl Functions {
 
     /// Calls `module:function(arguments)` as `process`.
     pub(super) async fn call(
+        &self,
+        process: Process,
+        module: Atom,
+        function: Atom,
+        arguments: Vec<Term>,
+    ) -> Outcome {
+        let begin = Instant::now();
+        let runtime = process.runtime().clone();
+        let outcome = self.find_and_run(process, module, function, arguments);
+        let outcome = outcome.await;
+        let returned = matches!(outcome, Outcome::Value(_));
+        runtime.counters().served.note(begin.elapsed(), returned);
+        outcome
+    }
+
+    async fn find_and_run(
         &self,
         process: Process,
         module: Atom,

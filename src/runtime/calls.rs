@@ -19,7 +19,7 @@ use super::signals::target;
 use super::{Runtime, SendError};
 use crate::NodeName;
 use crate::dist::{Control, Flags, Payload, Spawn};
-use crate::term::{Atom, Decoder, Encode, Pid, Reference, Term};
+use crate::term::{Atom, Decoder, Encode, Fields, Pid, Reference, Term};
 
 /// How a call ended.
 #[derive(Debug)]
@@ -359,22 +359,36 @@ fn tagged(body: &Body) -> Option<(Reference, Body)> {
             _ => None,
         },
         Body::Encoded(payload) => {
-            const PAIR: &[u8] = &[104, 2];
-            // The tag as we made it and every server echoes it; any other form is decoded.
-            const ALIAS: &[u8] = b"\x68\x02l\0\0\0\x01w\x05alias";
             let bytes: Bytes = payload.bytes();
-            let known = bytes.starts_with(ALIAS);
-            let at = if known { ALIAS.len() } else { PAIR.len() };
-            let mut decoder = Decoder::new(bytes);
-            decoder.advance(at).filter(|head| known || head == PAIR)?;
-            let reference = match decoder.term().ok()? {
-                Term::Ref(reference) if known => reference,
-                tag => reference_of(&tag)?,
+            let mut fields = Fields::new(&bytes);
+            if fields.tuple()? != 2 {
+                return None;
+            }
+            let (reference, answer) = match alias_or_reference(&mut fields) {
+                Some(reference) => (reference, bytes.slice(fields.position()..)),
+                // Another form of the tag.
+                None => {
+                    let mut decoder = Decoder::new(bytes.slice(PAIR..));
+                    let tag = decoder.term().ok()?;
+                    (reference_of(&tag)?, decoder.remaining())
+                }
             };
-            let answer = Payload::from(decoder.remaining());
-            Some((reference, Body::Encoded(answer)))
+            Some((reference, Body::Encoded(Payload::from(answer))))
         }
     }
+}
+
+/// The length of the head of a tuple of two.
+const PAIR: usize = 2;
+
+/// The tag as we made it, and every server echoes it, or a plain reference.
+fn alias_or_reference(fields: &mut Fields<'_>) -> Option<Reference> {
+    let mut ahead = fields.clone();
+    if ahead.cons().is_some() {
+        ahead.word("alias")?;
+        *fields = ahead;
+    }
+    fields.reference()
 }
 
 /// `Ref` or `[alias|Ref]`.

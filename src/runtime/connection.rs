@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -115,7 +115,7 @@ impl Connection {
         self.pushed(self.outbox.push_in_room(frames, when))
     }
 
-    pub(crate) fn push_piece(&self, head: &[u8], body: bytes::Bytes) -> Result<(), Refused> {
+    pub(crate) fn push_piece(&self, head: &[u8], body: Vec<Bytes>) -> Result<(), Refused> {
         self.pushed(self.outbox.push_piece(head, body).map(|()| None))
     }
 
@@ -242,6 +242,17 @@ impl Connection {
     pub(crate) fn traffic(&self) -> (u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (read(&self.received), read(&self.sent))
+    }
+
+    /// Bytes that wait to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// How long ago the last frame was complete.
+    pub(crate) fn silent(&self, now: Duration) -> Duration {
+        let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
+        now.saturating_sub(heard)
     }
 
     fn wrote(&self, now: Duration) {

@@ -171,7 +171,7 @@ impl Runtime {
             name: settings.name.clone(),
             creation: settings.creation,
             flags: settings.flags(),
-            cookie: settings.cookie.clone(),
+            cookie: self.cookie(),
         }
     }
 

@@ -7,6 +7,7 @@
 mod accept;
 mod calls;
 mod connection;
+mod counters;
 mod dial;
 mod entry;
 mod handles;
@@ -37,6 +38,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub use accept::Listener;
 pub use calls::{CallEnd, Caller, OpenCall};
 pub use connection::{DownReason, PeerInfo};
+pub use counters::{Calls, Counters, LATENCY_BOUNDS, Mailboxes, PeerUsage};
 pub(crate) use dial::resolve;
 pub use dial::{DialError, PeerAddress};
 pub use handles::AliasMode;
@@ -59,14 +61,17 @@ use connection::Connection;
 use entry::Entry;
 use handles::Handles;
 use names::Names;
+#[cfg(not(test))]
 use table::ConnectionTable;
+#[cfg(test)]
+pub(crate) use table::{AcceptVerdict, AttemptId, ConnectionTable, DialVerdict, UpVerdict};
 
 /// What a runtime is started with.
 #[derive(Debug, Clone)]
 pub struct RuntimeSettings {
     /// The full name of this node.
     pub name: NodeName,
-    /// The cookie that peers must share.
+    /// The cookie that peers must share, until [`Runtime::set_cookie`] is called.
     pub cookie: Cookie,
     /// Tells this boot of the node from earlier ones, in pids, references and the handshake. Greater than 3
     /// (the legacy space), and new at every start.
@@ -119,6 +124,9 @@ struct Core {
     caller: OnceLock<Arc<Entry>>,
     events: UnboundedSender<PeerEvent>,
     started: Instant,
+    counters: Counters,
+    /// What new handshakes use.
+    cookie: RwLock<Cookie>,
     /// Milliseconds of the uptime when the ticker last went round.
     ticked: AtomicU64,
     next_pid: AtomicU64,
@@ -141,6 +149,8 @@ impl Runtime {
             caller: OnceLock::new(),
             events,
             started: Instant::now(),
+            counters: Counters::default(),
+            cookie: RwLock::new(settings.cookie.clone()),
             ticked: AtomicU64::new(0),
             next_pid: AtomicU64::new(1),
             next_reference: AtomicU64::new(1),
@@ -159,6 +169,18 @@ impl Runtime {
     /// What this runtime was started with.
     pub fn settings(&self) -> &RuntimeSettings {
         &self.0.settings
+    }
+
+    /// The cookie that new handshakes use.
+    pub fn cookie(&self) -> Cookie {
+        let cookie = self.0.cookie.read();
+        cookie.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on handshakes use `cookie`; connections that stand are not touched (`erlang:set_cookie/1`).
+    pub fn set_cookie(&self, cookie: Cookie) {
+        let held = self.0.cookie.write();
+        *held.unwrap_or_else(PoisonError::into_inner) = cookie;
     }
 
     /// How long this runtime has been there.

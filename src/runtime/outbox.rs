@@ -152,18 +152,18 @@ impl Outbox {
 
     /// Adds complete frames for the node's own answers: whether there is room or not.
     pub(crate) fn push(&self, frames: &[u8], when: When) -> Result<Option<Batch>, Refused> {
-        self.add(frames, None, when, self.limits.hard)
+        self.add(frames, Vec::new(), when, self.limits.hard)
     }
 
     /// Adds complete frames of a process. What comes back is to be written by the caller, which gives it to
     /// [`Outbox::wrote`].
     pub(crate) fn push_in_room(&self, frames: &[u8], when: When) -> Result<Option<Batch>, Refused> {
-        self.add(frames, None, when, self.limits.soft)
+        self.add(frames, Vec::new(), when, self.limits.soft)
     }
 
     /// Adds one piece of a large signal: its head is copied, its body shared.
-    pub(crate) fn push_piece(&self, head: &[u8], body: Bytes) -> Result<(), Refused> {
-        let added = self.add(head, Some(body), When::Soon, self.limits.hard);
+    pub(crate) fn push_piece(&self, head: &[u8], body: Vec<Bytes>) -> Result<(), Refused> {
+        let added = self.add(head, body, When::Soon, self.limits.hard);
         added.map(|_| ())
     }
 
@@ -196,7 +196,7 @@ impl Outbox {
     fn add(
         &self,
         head: &[u8],
-        body: Option<Bytes>,
+        body: Vec<Bytes>,
         when: When,
         limit: usize,
     ) -> Result<Option<Batch>, Refused> {
@@ -210,7 +210,7 @@ impl Outbox {
                 false => Refused::Overflow,
             });
         }
-        waiting.bytes += head.len() + body.as_ref().map_or(0, Bytes::len);
+        waiting.bytes += head.len() + body.iter().map(Bytes::len).sum::<usize>();
         if !head.is_empty() {
             if !matches!(waiting.pieces.back(), Some(Piece::Small(_))) {
                 let fresh = waiting.spare.take().unwrap_or_default();
@@ -220,9 +220,7 @@ impl Outbox {
                 bytes.extend_from_slice(head);
             }
         }
-        if let Some(body) = body.filter(|body| !body.is_empty()) {
-            waiting.pieces.push_back(Piece::Body(body));
-        }
+        waiting.pieces.extend(body.into_iter().map(Piece::Body));
         if when == When::Later {
             return Ok(None);
         }
@@ -398,7 +396,7 @@ mod tests {
         outbox.push(b"ab", When::Soon).unwrap();
         outbox.push(b"cd", When::Soon).unwrap();
         outbox
-            .push_piece(b"head", Bytes::from_static(b"body"))
+            .push_piece(b"head", vec![Bytes::from_static(b"body")])
             .unwrap();
         outbox.push(b"ef", When::Soon).unwrap();
         let mut batch = outbox.take().await.unwrap();

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::Runtime;
 use super::connection::Connection;
@@ -12,9 +12,9 @@ use super::message::{Body, Received};
 use super::outbox::{Refused, When};
 use super::process::Destination;
 use crate::dist::{
-    Control, FRAGMENT_SIZE, Flags, Framing, Payload, Target, encode_frame, fragments,
+    Control, FRAGMENT_SIZE, Flags, Framing, Payload, Target, encode_in_pieces, fragments,
 };
-use crate::term::{Atom, Encode, Pid, SerializeError, Term};
+use crate::term::{Atom, Encode, Pid, Pieces, SerializeError, Term, has_written_record};
 
 /// Why a message was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -137,8 +137,17 @@ impl Runtime {
             return;
         };
         let sent = connection.signal_with_room(control, Some(payload), when);
-        if let Err(error) = sent.await {
-            tracing::debug!(%error, "a signal was not sent");
+        let Err(error) = sent.await else {
+            return;
+        };
+        tracing::debug!(%error, "a signal was not sent");
+        if let SendError::Encode(_) = error {
+            // Whoever waits for the end must hear of it, if not why.
+            let reason = Term::atom("badarg");
+            let sent = connection.signal_with_room(control, Some(&reason), when);
+            if let Err(error) = sent.await {
+                tracing::debug!(%error, "a signal was not sent");
+            }
         }
     }
 }
@@ -169,7 +178,7 @@ fn control_for(connection: &Connection, from: &Pid, to: &Destination) -> Control
 
 thread_local! {
     /// Where a signal is encoded before it is added to an outbox, so that no lock is held meanwhile.
-    static SCRATCH: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(4096));
+    static SCRATCH: RefCell<Pieces> = RefCell::default();
 }
 
 /// A scratch buffer that has grown beyond this is not kept.
@@ -256,10 +265,13 @@ impl Connection {
     }
 
     /// A large frame, in as many pieces as the connection allows.
-    fn pieces(&self, frame: Bytes) -> impl Iterator<Item = (Vec<u8>, Bytes)> + use<> {
+    fn pieces(&self, frame: Vec<Bytes>) -> impl Iterator<Item = (Vec<u8>, Vec<Bytes>)> + use<> {
+        let length: usize = frame.iter().map(Bytes::len).sum();
         let (whole, cut) = match self.framing() {
-            Framing::PassThrough => (Some((Vec::new(), frame)), None),
-            Framing::Header => (None, Some(fragments(frame, self.next_sequence()))),
+            Framing::Header if length > FRAGMENT_SIZE => {
+                (None, Some(fragments(frame, self.next_sequence())))
+            }
+            _ => (Some((Vec::new(), frame)), None),
         };
         whole.into_iter().chain(cut.into_iter().flatten())
     }
@@ -276,15 +288,22 @@ impl Connection {
     ) -> Result<Encoded<T>, SendError> {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
+            // What was written for others does not count.
+            has_written_record();
             for (control, payload) in signals {
-                encode_frame(self.framing(), control, *payload, scratch)?;
+                encode_in_pieces(self.framing(), control, *payload, scratch)?;
             }
-            if scratch.len() > FRAGMENT_SIZE {
-                return Ok(Encoded::Large(std::mem::take(scratch).freeze()));
+            if has_written_record() && !self.has(Flags::NATIVE_RECORDS) {
+                let peer = self.info().name.atom().clone();
+                return Err(SerializeError::Record(peer).into());
             }
-            let sent = send(scratch);
-            if scratch.capacity() > SCRATCH_KEPT {
-                *scratch = BytesMut::new();
+            // A binary beside the buffer makes it a large one, too, if not one that is cut.
+            if scratch.len() > scratch.buffer().len().min(FRAGMENT_SIZE) {
+                return Ok(Encoded::Large(scratch.take()));
+            }
+            let sent = send(scratch.buffer());
+            if scratch.buffer().capacity() > SCRATCH_KEPT {
+                *scratch = Pieces::default();
             }
             Ok(Encoded::Sent(sent))
         })
@@ -294,13 +313,16 @@ impl Connection {
 enum Encoded<T> {
     Sent(T),
     /// A whole frame that is too large to go in one.
-    Large(Bytes),
+    Large(Vec<Bytes>),
 }
+
+/// Fragments, each with its head.
+type Fragments = Box<dyn Iterator<Item = (Vec<u8>, Vec<Bytes>)> + Send>;
 
 /// What is still to be sent of a large signal.
 struct Rest {
     connection: Arc<Connection>,
-    pieces: Option<Box<dyn Iterator<Item = (Vec<u8>, Bytes)> + Send>>,
+    pieces: Option<Fragments>,
 }
 
 impl Rest {

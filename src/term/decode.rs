@@ -61,14 +61,6 @@ impl Decoder {
         self.bytes.slice(self.at..)
     }
 
-    /// Takes so many bytes off the front; `None` when there are fewer.
-    pub(crate) fn advance(&mut self, count: usize) -> Option<Bytes> {
-        let end = self.at.checked_add(count)?;
-        let taken = (end <= self.bytes.len()).then(|| self.bytes.slice(self.at..end))?;
-        self.at = end;
-        Some(taken)
-    }
-
     /// Takes a term with the version byte in front of it.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Terms into bytes.
 
+use std::cell::Cell;
 use std::mem;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -7,7 +8,7 @@ use num_bigint::{BigInt, Sign};
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::{Atom, EncodeError, Pid, Reference, SerializeError, Term, tag};
+use super::{Atom, EncodeError, Pid, Pieces, Reference, SerializeError, Term, tag};
 
 /// A value that can be written as a term, straight to the wire.
 pub trait Encode: Sync {
@@ -16,11 +17,23 @@ pub trait Encode: Sync {
     /// # Errors
     /// When it cannot be expressed; `out` then holds a part of it.
     fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError>;
+
+    /// As [`Encode::encode_to`]; large binaries in it need not be copied.
+    ///
+    /// # Errors
+    /// As [`Encode::encode_to`].
+    fn encode_in_pieces(&self, out: &mut Pieces) -> Result<(), SerializeError> {
+        self.encode_to(out.buffer())
+    }
 }
 
 impl Encode for Term {
     fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
         Ok(self.encode(out)?)
+    }
+
+    fn encode_in_pieces(&self, out: &mut Pieces) -> Result<(), SerializeError> {
+        Ok(self.encode_pieces(out)?)
     }
 }
 
@@ -57,14 +70,19 @@ impl Term {
     /// # Errors
     /// When something in it is longer than the format can count; `out` then holds a part of it.
     pub fn encode(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
+        Pieces::whole(out, |pieces| self.encode_pieces(pieces))
+    }
+
+    /// As [`Term::encode`]; large binaries stand beside the buffer.
+    pub(super) fn encode_pieces(&self, out: &mut Pieces) -> Result<(), EncodeError> {
         let mut outer: SmallVec<[Level<'_>; 8]> = SmallVec::new();
         let Some(mut level) = put(self, out)? else {
             return Ok(());
         };
         loop {
             match level.parts.next() {
-                Some(Term::Int(value)) => put_integer(*value, out),
-                Some(Term::Atom(atom)) => put_atom(atom, out),
+                Some(Term::Int(value)) => put_integer(*value, &mut out.buffer),
+                Some(Term::Atom(atom)) => put_atom(atom, &mut out.buffer),
                 Some(part) => {
                     if let Some(child) = put(part, out)? {
                         outer.push(mem::replace(&mut level, child));
@@ -72,7 +90,7 @@ impl Term {
                 }
                 None => {
                     if level.proper_list {
-                        out.put_u8(tag::NIL);
+                        out.buffer.put_u8(tag::NIL);
                     }
                     match outer.pop() {
                         Some(around) => level = around,
@@ -84,6 +102,16 @@ impl Term {
     }
 }
 
+thread_local! {
+    /// Whether a record of OTP 29 was written: whoever sends must know, whatever `Encode` or `Serialize` it was in.
+    static RECORD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread has written a record since it was last asked.
+pub(crate) fn has_written_record() -> bool {
+    RECORD.take()
+}
+
 /// The parts of a container that are still to be written.
 struct Level<'a> {
     parts: std::slice::Iter<'a, Term>,
@@ -91,7 +119,8 @@ struct Level<'a> {
 }
 
 /// Writes a simple term, or the head of a container.
-fn put<'a>(term: &'a Term, out: &mut BytesMut) -> Result<Option<Level<'a>>, EncodeError> {
+fn put<'a>(term: &'a Term, pieces: &mut Pieces) -> Result<Option<Level<'a>>, EncodeError> {
+    let out = &mut pieces.buffer;
     match term {
         Term::Int(value) => put_integer(*value, out),
         Term::Big(value) => put_big(value, out)?,
@@ -101,7 +130,11 @@ fn put<'a>(term: &'a Term, out: &mut BytesMut) -> Result<Option<Level<'a>>, Enco
         }
         Term::Atom(atom) => put_atom(atom, out),
         Term::Ref(reference) => put_reference(reference, out),
-        Term::Fun(opaque) | Term::Record(opaque) => out.put_slice(&opaque.0),
+        Term::Fun(opaque) => out.put_slice(&opaque.0),
+        Term::Record(opaque) => {
+            RECORD.set(true);
+            out.put_slice(&opaque.0);
+        }
         Term::Export(export) => {
             out.put_u8(tag::EXPORT);
             put_atom(&export.module, out);
@@ -117,7 +150,7 @@ fn put<'a>(term: &'a Term, out: &mut BytesMut) -> Result<Option<Level<'a>>, Enco
         Term::Pid(pid) => put_pid(pid, out),
         Term::Binary(bytes) => {
             put_head(tag::BINARY, "a binary", bytes.len(), out)?;
-            out.put_slice(bytes);
+            pieces.binary(bytes);
         }
         Term::Bits(bits) => {
             put_head(tag::BIT_BINARY, "a bitstring", bits.bytes().len(), out)?;

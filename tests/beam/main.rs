@@ -4,6 +4,7 @@ mod citizen;
 mod exesdb;
 mod ground;
 mod join;
+mod pg;
 mod refusals;
 mod returns;
 mod terms;

@@ -47,11 +47,11 @@ fn each_fault_yields_its_own() {
     let both = &[STRONG, NAME];
     assert_eq!(found(&["--broadcast-only"], both).1, ["group-not-joined"]);
     assert_eq!(
-        found(&["--multicast-addr", "192.0.2.255"], both).1,
+        found(&["--multicast-addr", "198.51.100.255"], both).1,
         ["gossip-address-unicast"]
     );
     assert_eq!(
-        found(&["--if-addr", "192.0.2.1"], both).1,
+        found(&["--if-addr", "198.51.100.1"], both).1,
         ["no-such-interface"]
     );
     assert_eq!(

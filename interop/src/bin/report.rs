@@ -1,14 +1,29 @@
 //! Runs every scenario on every OTP that is here, with beamlink and without it, and writes the table of what came of it:
-//! `report BINARY [FILE]`; with SCENARIO set, only scenarios whose name holds that text.
+//! `report BINARY [FILE]`. With SCENARIO set, only scenarios whose name holds that text, with OTP set (25, 27, 29 or
+//! mixed) only that column, and what FILE has of the others is kept; JOBS is how many run at a time (6), and after LIMIT seconds none begins. SEED is what is left to chance. SCALE_FILE is what the
+//! simulation told, to be added.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use interop::{Otp, Outcome, Scenario, scenarios};
+use interop::{Comparison, Otp, Outcome, Scenario, scenarios};
 
-const SUITES: [(&str, &str); 3] = [("host", "OTP 25"), ("trixie", "OTP 27"), ("sid", "OTP 29")];
+/// Each column: its name, and the releases of its nodes.
+const COLUMNS: [(&str, &[&str]); 4] = [
+    ("OTP 25", &["host"]),
+    ("OTP 27", &["trixie"]),
+    ("OTP 29", &["sid"]),
+    ("25, 27 and 29 mixed", &["host", "trixie", "sid"]),
+];
+
+const BORNE: &str = "## What OTP or ExESDB makes of any visible node";
+const HARM: &str = "## Harm";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -17,16 +32,24 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let file = arguments.next();
-    let only = std::env::var("SCENARIO").unwrap_or_default();
+    let begin = Instant::now();
+    let scenarios = scenarios();
+    let cells = run(&scenarios, Path::new(&binary));
     let mut report = Report::default();
-    for scenario in scenarios()
-        .iter()
-        .filter(|scenario| scenario.name.contains(&only))
-    {
-        let cells = SUITES.map(|(suite, _)| cell(scenario, suite, Path::new(&binary)));
-        report.add(scenario, &cells);
+    let before = file
+        .as_ref()
+        .and_then(|file| std::fs::read_to_string(file).ok());
+    let before = before.unwrap_or_default();
+    for (row, scenario) in scenarios.iter().enumerate() {
+        report.add(scenario, row, &cells, &before);
     }
-    let text = report.finish();
+    let scale = std::env::var("SCALE_FILE").ok();
+    let scale = scale.and_then(|file| std::fs::read_to_string(file).ok());
+    let text = report.finish(
+        scenarios.first(),
+        begin.elapsed(),
+        &scale.unwrap_or_default(),
+    );
     match file {
         Some(file) => {
             if let Err(error) = std::fs::write(&file, text) {
@@ -36,89 +59,225 @@ fn main() -> ExitCode {
         }
         None => print!("{text}"),
     }
-    ExitCode::from(u8::from(report.harmed))
+    eprintln!(
+        "{} cells in {:.0} s, {} with harm",
+        cells.len(),
+        begin.elapsed().as_secs_f64(),
+        report.harmed
+    );
+    ExitCode::from(u8::from(report.harmed > 0))
 }
 
-/// With the guest and without it, or why there is no such run.
-type Cell = Result<(Outcome, Outcome), String>;
+/// Both runs, or why there is no such run.
+type Cell = Result<Comparison, String>;
+/// By row and column.
+type Cells = BTreeMap<(usize, usize), Cell>;
 
-fn cell(scenario: &Scenario, suite: &str, binary: &Path) -> Cell {
-    let otp = match suite {
+/// Runs all, several at a time: they wait more than they work.
+fn run(scenarios: &[Scenario], binary: &Path) -> Cells {
+    let jobs = std::env::var("JOBS").map_or(6, |jobs| jobs.parse().unwrap_or(6));
+    let only = std::env::var("OTP").unwrap_or_default();
+    let sort = std::env::var("SCENARIO").unwrap_or_default();
+    let wanted = |column: &usize| COLUMNS[*column].0.contains(&only);
+    let columns = (0..COLUMNS.len()).filter(wanted);
+    let places = columns.flat_map(|column| (0..scenarios.len()).map(move |row| (row, column)));
+    let is_mixed = |column: usize| COLUMNS[column].1.len() > 1;
+    let mut places: Vec<(usize, usize)> = places
+        .filter(|(row, column)| scenarios[*row].mixed || !is_mixed(*column))
+        .filter(|(row, _)| scenarios[*row].name.contains(&sort))
+        .collect();
+    // The longest first; taken from the end.
+    places.sort_by_key(|(row, _)| scenarios[*row].length());
+    let waiting = Mutex::new(places);
+    let cells = Mutex::new(Cells::new());
+    let limit = std::env::var("LIMIT")
+        .ok()
+        .and_then(|limit| limit.parse().ok());
+    let limit = limit.map(Duration::from_secs);
+    let start = Instant::now();
+    let work = || {
+        while limit.is_none_or(|limit| start.elapsed() < limit) {
+            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some((row, column)) = next else { break };
+            let begin = Instant::now();
+            let (scenario, (name, releases)) = (&scenarios[row], COLUMNS[column]);
+            let cell = cell(scenario, releases, binary);
+            let told = match &cell {
+                Ok(comparison) if comparison.harm.is_empty() => "no harm",
+                Ok(_) => "HARM",
+                Err(_) => "not run",
+            };
+            let took = begin.elapsed().as_secs();
+            eprintln!("{told}: {} on {name}, {took} s", scenario.name);
+            let mut cells = cells.lock().unwrap_or_else(PoisonError::into_inner);
+            cells.insert((row, column), cell);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(work);
+        }
+    });
+    cells.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn cell(scenario: &Scenario, releases: &[&str], binary: &Path) -> Cell {
+    let otp = |suite: &&str| match *suite {
         "host" => Otp::host(),
         suite => Otp::of(suite),
     };
-    let run = otp.and_then(|otp| {
-        let without = scenario.run(&otp, None)?;
-        Ok((scenario.run(&otp, Some(binary))?, without))
-    });
-    eprintln!(
-        "{} on {suite}: {}",
-        scenario.name,
-        if run.is_ok() { "done" } else { "not run" }
-    );
+    let otps: Result<Vec<Otp>, _> = releases.iter().map(otp).collect();
+    let run = otps.and_then(|otps| scenario.compare(&otps, binary));
     run.map_err(|missing| missing.to_string())
 }
+
+/// A line of the text below the table, which speaks of a scenario in a column.
+type Line = (String, String);
 
 #[derive(Default)]
 struct Report {
     rows: String,
-    faults: String,
-    harmed: bool,
+    faults: Vec<Line>,
+    borne: Vec<Line>,
+    harmed: usize,
 }
 
 impl Report {
-    fn add(&mut self, scenario: &Scenario, cells: &[Cell]) {
+    /// Adds a row. Columns that were not run keep what `before`, the table as it was, has of them.
+    fn add(&mut self, scenario: &Scenario, row: usize, cells: &Cells, before: &str) {
         let _ = write!(self.rows, "| {} |", scenario.name);
-        for cell in cells {
-            match cell {
-                Ok((with, without)) => {
-                    let harm = scenario.harm(with, without);
-                    let verdict = if harm.is_empty() {
-                        "no harm"
-                    } else {
-                        "**harm**"
+        for (column, (name, _)) in COLUMNS.iter().enumerate() {
+            let place = format!("- {}, {name}: ", scenario.name);
+            match cells.get(&(row, column)) {
+                Some(Ok(comparison)) => {
+                    let Comparison { with, without, .. } = comparison;
+                    let borne = scenario.borne(with, without);
+                    let verdict = match (comparison.harm.is_empty(), borne.is_empty()) {
+                        (false, _) => "**harm**",
+                        (true, true) => "no harm",
+                        (true, false) => "no harm but what OTP makes of it",
                     };
                     let _ = write!(self.rows, " {verdict}; {} |", figures(with, without));
-                    self.harmed |= !harm.is_empty();
-                    for found in harm {
-                        let _ = writeln!(self.faults, "- {}: {found}", scenario.name);
+                    self.harmed += usize::from(!comparison.harm.is_empty());
+                    for found in &comparison.harm {
+                        self.faults.push((place.clone(), found.to_string()));
+                    }
+                    for (harm, reason) in borne {
+                        self.borne
+                            .push((place.clone(), format!("{harm}; {reason}.")));
                     }
                 }
-                Err(missing) => {
+                Some(Err(missing)) => {
                     let _ = write!(self.rows, " not run: {missing} |");
                 }
+                None => self.keep(scenario, column, &place, before),
             }
         }
         self.rows.push('\n');
     }
 
-    fn finish(&self) -> String {
-        let columns = SUITES.map(|(_, name)| name).join(" | ");
-        let faults = match self.faults.is_empty() {
-            true => String::new(),
-            false => format!("\n## Harm\n\n{}", self.faults),
+    fn keep(&mut self, scenario: &Scenario, column: usize, place: &str, before: &str) {
+        let begin = format!("| {} |", scenario.name);
+        let row = before.lines().find_map(|line| line.strip_prefix(&begin));
+        let cell = row.and_then(|row| row.split('|').nth(column));
+        let _ = write!(self.rows, "{}|", cell.unwrap_or(" "));
+        let said = |of: &str| -> Vec<Line> {
+            let (_, section) = before.split_once(of).unwrap_or_default();
+            let lines = section.trim_start().lines();
+            let lines = lines.take_while(|line| line.starts_with("- "));
+            let lines = lines.filter_map(|line| line.strip_prefix(place));
+            lines
+                .map(|line| (place.to_owned(), line.to_owned()))
+                .collect()
         };
+        self.borne.extend(said(BORNE));
+        self.faults.extend(said(HARM));
+    }
+
+    fn finish(&self, first: Option<&Scenario>, took: Duration, scale: &str) -> String {
+        let columns = COLUMNS.map(|(name, _)| name).join(" | ");
+        let section = |title: &str, lines: &[Line]| match lines {
+            [] => String::new(),
+            lines => {
+                let lines = lines.iter().map(|(place, text)| format!("{place}{text}\n"));
+                format!("\n{title}\n\n{}", lines.collect::<String>())
+            }
+        };
+        let (borne, faults) = (section(BORNE, &self.borne), section(HARM, &self.faults));
+        let scale = match scale.is_empty() {
+            true => String::new(),
+            false => format!(
+                "\n## Simulation for scale\n\n\
+                 `src/cluster/tests/scale/` in virtual time: the machines of gossip, handshake, connection table and membership as they \
+                 are; the BEAMs are make-believe. No guest has more than 8 dials under way (`MembershipConfig::dials`): that is what one \
+                 that starts beside a thousand others costs any host in sockets, and it still meets all within seconds, because those \
+                 that are not dialled yet dial.\n\n{scale}"
+            ),
+        };
+        let seed = first.map_or(1, |scenario| scenario.seed);
         format!(
             "# Conformance\n\n\
-             Written by `cargo run -p interop --bin report`, never by hand. Each cell is a scenario of `interop/src/scenarios.rs`, run on \
-             hosts of its own with beamlink and without it. *No harm*: no real node lost another more often, reset a store more often, or \
-             logged more, and nothing that nodes ask of their cluster (`Fixture.Probe`) took longer than 1.2 × its time without, plus 5 ms. \
-             The times say how long it took until all nodes listed each other again (with / without beamlink); those of the guest are how \
-             long it took to be back.\n\n\
-             OTP itself logs \"Node … not responding\" of any node that falls silent (`dist_util:con_loop/2`); said of the guest, when it is the \
-             guest that was frozen or cut off, that is no harm.\n\n\
-             | scenario | {columns} |\n|---|---|---|---|\n{}{faults}",
+             Written by `scripts/conformance`, never by hand (the last run took {:.0} minutes); seed {seed}. Each cell is a scenario of \
+             `interop/src/scenarios/`, run on hosts of its own with beamlink and, at the same time, without it. *No harm*: no real node lost \
+             another more often, reset a store more often, or logged a line that it does not log without; no guest came or went more than \
+             once within ten seconds; and nothing that nodes ask of their cluster afterwards (`Fixture.Probe`: `global`, `rpc`, `erpc`, \
+             `gen_server`, `pg`, spawns and monitors) took longer than 1.2 × its time without, plus 5 ms. The times say how long it took until \
+             all nodes listed each other again, with / without beamlink.\n\n\
+             *Lines about the guest* are those that OTP logs of any node that falls silent (`dist_util:con_loop/2`) or is refused, and \
+             libcluster of any that does not take its call.\n\n\
+             | scenario | {columns} |\n|---|---|---|---|---|\n{}{borne}{faults}{scale}",
+            took.as_secs_f64() / 60.0,
             self.rows
         )
     }
 }
 
 fn figures(with: &Outcome, without: &Outcome) -> String {
-    let pairs = with.whole.iter().zip(&without.whole);
-    let each = pairs.map(|((name, with), (_, without))| {
-        format!("{name} {} / {}", shown(*with), shown(*without))
-    });
-    each.collect::<Vec<_>>().join(", ")
+    let mut named: Vec<(&str, Vec<Duration>, Vec<Duration>)> = Vec::new();
+    for ((name, with), (_, without)) in with.whole.iter().zip(&without.whole) {
+        let at = named.iter().position(|(known, _, _)| known == name);
+        let at = at.unwrap_or(named.len());
+        if at == named.len() {
+            named.push((name, Vec::new(), Vec::new()));
+        }
+        named[at].1.push(*with);
+        named[at].2.push(*without);
+    }
+    let each = named.iter();
+    let mut all: Vec<String> = each
+        .map(|(name, with, without)| format!("{name} {} / {}", range(with), range(without)))
+        .collect();
+    let mut count = |what: &str, with: usize, without: usize| {
+        if with + without > 0 {
+            all.push(format!("{what} {with} / {without}"));
+        }
+    };
+    count("losses", with.losses, without.losses);
+    count("resets", with.resets, without.resets);
+    count(
+        "lines about the guest",
+        with.about_guest,
+        without.about_guest,
+    );
+    count(
+        "lines at the strangers",
+        with.by_strangers,
+        without.by_strangers,
+    );
+    let measured = with.figures.iter();
+    all.extend(measured.map(|figure| format!("{} {}", figure.what, figure.shown)));
+    all.join(", ")
+}
+
+/// One time, or the shortest and the longest of several.
+fn range(times: &[Duration]) -> String {
+    match (times.iter().min(), times.iter().max()) {
+        (Some(least), Some(most)) if least != most => {
+            format!("{}–{}", shown(*least), shown(*most))
+        }
+        (Some(one), _) => shown(*one),
+        (None, _) => String::new(),
+    }
 }
 
 fn shown(time: Duration) -> String {

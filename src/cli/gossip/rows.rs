@@ -10,6 +10,8 @@ use beamlink::doctor::discovery::{
 };
 use serde_json::{Value, json};
 
+use crate::cli::visit::aligned;
+
 /// One node that is heard, with what else is known of it.
 pub(super) struct Row<'a> {
     pub(super) heard: &'a HeardNode,
@@ -105,7 +107,7 @@ impl Row<'_> {
             "interface": interface_towards(heard.source.ip()),
             "to": shown(&heard.to),
             "count": times.count,
-            "interval_ms": times.interval().map(|gap| millis(gap)),
+            "interval_ms": times.interval().map(millis),
             "last_ms_ago": millis(ago),
             "secret": secret.map(|one| json!({
                 "from": one.label,
@@ -221,22 +223,4 @@ fn shown(destinations: &BTreeSet<Destination>) -> Vec<String> {
 
 fn millis(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn aligned(lines: &[Vec<String>]) -> String {
-    let width = |at: usize| {
-        let cells = lines.iter().filter_map(|line| line.get(at));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
-    let mut text = String::new();
-    for line in lines {
-        let mut written = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
-            let _ = write!(written, "{cell:width$}  ");
-        }
-        text.push_str(written.trim_end());
-        text.push('\n');
-    }
-    text
 }

@@ -11,13 +11,13 @@ use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
-use super::cookie_file::{self, Access};
+use super::cookie_file::{self, Access, SecretFileError};
 use super::error::{Problem, SettingsError};
 use super::flags::Flags;
 use super::report::Report;
 use super::source::{Found, Origin, Sources, Surroundings};
 use super::table::{self, Setting};
-use super::{EpmdMode, Peer, host};
+use super::{EpmdMode, LogFormat, Peer, host};
 
 /// Sorts after the names that real clusters use, and Swarm leaves `.+_maint_.+` alone (EXESDB.md, 2).
 const DEFAULT_NAME: &str = "zz_maint_beamlink";
@@ -203,6 +203,7 @@ impl<'a> Resolver<'a> {
             multicast_ttl: self.with_default(&table::MULTICAST_TTL, parsed)?,
             broadcast_only: self.with_default(&table::BROADCAST_ONLY, switch)?,
             secret: self.gossip_secret()?,
+            old_secret: self.old_secret()?,
         })
     }
 
@@ -221,6 +222,26 @@ impl<'a> Resolver<'a> {
         self.report
             .note(&table::SECRET, &secret.to_string(), origin);
         Ok(Some(secret))
+    }
+
+    /// A rotation ends when the file does, or is emptied.
+    fn old_secret(&mut self) -> Result<Option<GossipSecret>, SettingsError> {
+        let setting = &table::OLD_SECRET_FILE;
+        let Some(path) = self.optional(setting, parsed::<PathBuf>)? else {
+            return Ok(None);
+        };
+        let origin = self.origin(setting);
+        match cookie_file::gossip_secret(&path) {
+            Err(SecretFileError::Empty(_)) => Ok(None),
+            Err(SecretFileError::Unreadable { error, .. })
+                if error.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Ok(None)
+            }
+            read => self
+                .read_named_file(read, path, origin)
+                .map(|(secret, _)| Some(secret)),
+        }
     }
 
     /// A secret is given as itself or in a file; the source that ranks first decides.
@@ -374,6 +395,14 @@ pub(super) fn log_filter(text: &str) -> Option<String> {
         .parse(text)
         .ok()
         .map(|_| text.to_owned())
+}
+
+pub(super) fn log_format(text: &str) -> Option<LogFormat> {
+    match text {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    }
 }
 
 pub(super) fn peer(text: &str) -> Result<Peer, Problem> {

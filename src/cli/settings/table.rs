@@ -211,6 +211,17 @@ pub(super) const SECRET_FILE: Setting = Setting {
     help: "Read the gossip secret from this file",
 };
 
+pub(super) const OLD_SECRET_FILE: Setting = Setting {
+    key: "gossip.old_secret_file",
+    flag: "old-secret-file",
+    shape: Shape::Value("PATH"),
+    env: &["BEAMLINK_OLD_SECRET_FILE"],
+    default: None,
+    expects: "a path",
+    heading: GOSSIP,
+    help: "While the cluster changes its secret: heartbeats go out, and are taken, under the one in this file too, as long as it is there",
+};
+
 pub(super) const PEER: Setting = Setting {
     key: "peer",
     flag: "peer",
@@ -343,6 +354,17 @@ pub(super) const LOG: Setting = Setting {
     help: "What is logged on stderr",
 };
 
+pub(super) const LOG_FORMAT: Setting = Setting {
+    key: "log_format",
+    flag: "log-format",
+    shape: Shape::Value("FORMAT"),
+    env: &["BEAMLINK_LOG_FORMAT"],
+    default: Some("text"),
+    expects: "one of text, json",
+    heading: RUN,
+    help: "How log lines look: text, or json, one object a line",
+};
+
 /// `--json` of a command that asks a peer something.
 pub(super) const ANSWER_JSON: Setting = Setting {
     help: "One JSON object on stdout, {\"ok\":true,\"value\":…} or {\"ok\":false,\"error\":{\"kind\":…,\"message\":…}}",
@@ -449,6 +471,7 @@ pub(super) const ALL: &[&Setting] = &[
     &BROADCAST_ONLY,
     &SECRET,
     &SECRET_FILE,
+    &OLD_SECRET_FILE,
     &PEER,
     &EPMD,
     &EPMD_PORT,
@@ -461,4 +484,5 @@ pub(super) const ALL: &[&Setting] = &[
     &TIMEOUT,
     &JSON,
     &LOG,
+    &LOG_FORMAT,
 ];

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
@@ -171,8 +171,12 @@ impl fmt::Debug for Rpc<'_> {
 /// See [`RpcError`].
 pub async fn call(caller: &impl Caller, request: Request) -> Result<Term, RpcError> {
     let limit = request.limit;
+    let begin = Instant::now();
     let ended = tokio::time::timeout(limit, execute(caller, request)).await;
-    ended.unwrap_or(Err(RpcError::Timeout(limit)))
+    let result = ended.unwrap_or(Err(RpcError::Timeout(limit)));
+    let made = &caller.runtime().counters().made;
+    made.note(begin.elapsed(), result.is_ok());
+    result
 }
 
 async fn execute(caller: &impl Caller, request: Request) -> Result<Term, RpcError> {

@@ -7,7 +7,9 @@ use tokio::task::JoinSet;
 
 use crate::NodeName;
 use crate::runtime::{Body, CallEnd, Caller, Destination, Item, Runtime, SendError, When};
-use crate::term::{Atom, DeserializeError, Encode, Part, Pid, Reference, SerializeError, Term};
+use crate::term::{
+    Atom, DeserializeError, Encode, Part, Pid, Pieces, Reference, SerializeError, Term,
+};
 
 /// Why a call brought no answer: the reasons with which `GenServer.call/3` exits.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -47,8 +49,9 @@ struct GenCall<'a> {
     request: &'a (dyn Encode + 'a),
 }
 
-impl Encode for GenCall<'_> {
-    fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
+impl GenCall<'_> {
+    /// All but the request.
+    fn encode_head(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
         let head = [
             Part::Tuple(3),
             Part::Word(self.label),
@@ -58,8 +61,19 @@ impl Encode for GenCall<'_> {
             Part::Word("alias"),
             Part::Reference(&self.tag),
         ];
-        Part::write(&head, out)?;
+        Ok(Part::write(&head, out)?)
+    }
+}
+
+impl Encode for GenCall<'_> {
+    fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
+        self.encode_head(out)?;
         self.request.encode_to(out)
+    }
+
+    fn encode_in_pieces(&self, out: &mut Pieces) -> Result<(), SerializeError> {
+        self.encode_head(out.buffer())?;
+        self.request.encode_in_pieces(out)
     }
 }
 
@@ -137,10 +151,17 @@ struct GenCast<'a>(&'a dyn Encode);
 
 impl Encode for GenCast<'_> {
     fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
-        Part::write(&[Part::Tuple(2), Part::Word("$gen_cast")], out)?;
+        Part::write(&GEN_CAST, out)?;
         self.0.encode_to(out)
     }
+
+    fn encode_in_pieces(&self, out: &mut Pieces) -> Result<(), SerializeError> {
+        Part::write(&GEN_CAST, out.buffer())?;
+        self.0.encode_in_pieces(out)
+    }
 }
+
+const GEN_CAST: [Part<'_>; 2] = [Part::Tuple(2), Part::Word("$gen_cast")];
 
 /// Calls the server registered as `name` on each of `nodes`, all at once, and returns the answers of those who answered
 /// in time, and the nodes that did not (`GenServer.multi_call/4`).

@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 use super::sys::{System, asks_for_state, tell_state};
 use crate::dist::Payload;
 use crate::runtime::{Body, Destination, Process, Received, Runtime, SendError};
-use crate::term::{Decoder, Encode, Pid, Reference, SerializeError, Term};
+use crate::term::{Decoder, Encode, Pid, Pieces, Reference, SerializeError, Term};
 
 /// A call that waits for its reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +66,12 @@ impl Encode for Tagged<'_> {
         out.put_slice(&PAIR);
         self.tag.encode_to(out)?;
         self.value.encode_to(out)
+    }
+
+    fn encode_in_pieces(&self, out: &mut Pieces) -> Result<(), SerializeError> {
+        out.buffer().put_slice(&PAIR);
+        self.tag.encode_to(out.buffer())?;
+        self.value.encode_in_pieces(out)
     }
 }
 

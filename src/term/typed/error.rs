@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::term::{AtomError, DecodeError, EncodeError, Fault};
+use crate::term::{Atom, AtomError, DecodeError, EncodeError, Fault};
 
 /// A value of Rust that no term can express.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +31,10 @@ pub enum SerializeError {
     /// A helper was put on a field whose type it does not fit.
     #[error("{0} is wanted by the helper on a field")]
     Helper(&'static str),
+    /// There is a record of OTP 29 in it, and this peer is of an earlier release: it would end the connection. Send a tuple
+    /// or a map.
+    #[error("a record of OTP 29 was not sent to {}, which knows none and would end the connection; send a tuple or a map", .0.as_str())]
+    Record(Atom),
     /// What a `Serialize` said itself.
     #[error("{0}")]
     Custom(Box<str>),
@@ -73,56 +77,92 @@ pub enum DeserializeFault {
 /// Not known yet where; the reader fills it in when the error passes by.
 const NOWHERE: usize = usize::MAX;
 
-impl DeserializeError {
-    pub(super) fn new(offset: usize, fault: DeserializeFault) -> DeserializeError {
-        DeserializeError {
+/// The error while it passes by. Readers return it at every step, so it is no larger than a pointer.
+#[derive(Debug)]
+pub(super) struct Failed(Box<DeserializeError>);
+
+impl Failed {
+    #[cold]
+    pub(super) fn new(offset: usize, fault: DeserializeFault) -> Failed {
+        Failed(Box::new(DeserializeError {
             offset,
             path: String::new(),
             fault,
-        }
+        }))
+    }
+
+    /// Says that it was somewhere else.
+    pub(super) fn moved(mut self, offset: usize) -> Failed {
+        self.0.offset = offset;
+        self
     }
 
     /// Says where it was, unless that is known.
-    pub(super) fn at(mut self, offset: usize) -> DeserializeError {
-        if self.offset == NOWHERE {
-            self.offset = offset;
+    #[cold]
+    pub(super) fn at(mut self, offset: usize) -> Failed {
+        if self.0.offset == NOWHERE {
+            self.0.offset = offset;
         }
         self
     }
 
     /// Says that it was the value of a key.
-    pub(super) fn under_key(mut self, key: &str) -> DeserializeError {
-        let dot = if self.path.is_empty() || self.path.starts_with('[') {
+    #[cold]
+    pub(super) fn under_key(mut self, key: &str) -> Failed {
+        let dot = if self.0.path.is_empty() || self.0.path.starts_with('[') {
             ""
         } else {
             "."
         };
-        self.path = format!("{key}{dot}{}", self.path);
+        self.0.path = format!("{key}{dot}{}", self.0.path);
         self
     }
 
     /// Says that it was an element.
-    pub(super) fn under_index(mut self, index: u64) -> DeserializeError {
-        let dot = if self.path.is_empty() || self.path.starts_with('[') {
+    #[cold]
+    pub(super) fn under_index(mut self, index: u64) -> Failed {
+        let dot = if self.0.path.is_empty() || self.0.path.starts_with('[') {
             ""
         } else {
             "."
         };
-        self.path = format!("[{index}]{dot}{}", self.path);
+        self.0.path = format!("[{index}]{dot}{}", self.0.path);
         self
+    }
+}
+
+impl From<DecodeError> for Failed {
+    #[cold]
+    fn from(error: DecodeError) -> Failed {
+        Failed::new(error.offset, error.fault.into())
     }
 }
 
 impl From<DecodeError> for DeserializeError {
     fn from(error: DecodeError) -> DeserializeError {
-        DeserializeError::new(error.offset, error.fault.into())
+        Failed::from(error).into()
     }
 }
 
-impl serde::de::Error for DeserializeError {
-    fn custom<T: fmt::Display>(message: T) -> DeserializeError {
+impl From<Failed> for DeserializeError {
+    fn from(failed: Failed) -> DeserializeError {
+        *failed.0
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+impl serde::de::Error for Failed {
+    #[cold]
+    fn custom<T: fmt::Display>(message: T) -> Failed {
         let message = message.to_string().into();
-        DeserializeError::new(NOWHERE, DeserializeFault::Mismatch(message))
+        Failed::new(NOWHERE, DeserializeFault::Mismatch(message))
     }
 }
 

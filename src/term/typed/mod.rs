@@ -21,6 +21,8 @@ use super::{Decoder, Fault, Term};
 use read::Reader;
 use write::Writer;
 
+use error::Failed;
+
 pub use error::{DeserializeError, DeserializeFault, SerializeError};
 pub use with::{as_atom, as_binary, as_integer, atom_keys, charlist, keyword, undefined};
 
@@ -92,10 +94,11 @@ pub fn deserialize_borrowed<'de, T: Deserialize<'de>>(
 
 fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, DeserializeError> {
     let mut reader = Reader::new(bytes);
-    let value = T::deserialize(&mut reader).map_err(|error| error.at(0))?;
+    let value = T::deserialize(&mut reader).map_err(|error| error.at(0));
+    let value = value?;
     match reader.ahead() {
         0 => Ok(value),
-        _ => Err(reader.fault(Fault::Trailing.into())),
+        _ => Err(reader.fault(Fault::Trailing.into()).into()),
     }
 }
 
@@ -118,7 +121,7 @@ pub fn to_term<T: Serialize + ?Sized>(value: &T) -> Result<Term, SerializeError>
 pub fn from_term<T: DeserializeOwned>(term: &Term) -> Result<T, DeserializeError> {
     let mut buffer = BytesMut::new();
     if let Err(error) = term.encode(&mut buffer) {
-        return Err(<DeserializeError as serde::de::Error>::custom(error).at(0));
+        return Err(<Failed as serde::de::Error>::custom(error).at(0).into());
     }
     deserialize(&buffer.freeze())
 }

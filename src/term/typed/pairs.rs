@@ -9,7 +9,7 @@ use super::read::Reader;
 use super::refuse::refuse;
 use super::scalar::{Scalar, ScalarWriter};
 use super::write::{Open, Writer};
-use super::{DeserializeError, SerializeError};
+use super::{Failed, SerializeError};
 use crate::term::tag;
 
 const WANTED: &str = "a list of pairs, a map or a struct (keyword)";
@@ -195,16 +195,16 @@ impl ser::SerializeTuple for Pair<'_, '_, '_> {
 pub(super) struct KeywordReader<'a, 'de>(pub(super) &'a mut Reader<'de>);
 
 impl<'de> de::Deserializer<'de> for KeywordReader<'_, 'de> {
-    type Error = DeserializeError;
+    type Error = Failed;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
         match self.0.is_list() {
             true => self.0.list(|elements| visitor.visit_seq(Pairs(elements))),
             false => Err(self.0.mismatch(&visitor)),
         }
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
         match self.0.is_list() {
             true => self.0.list(|elements| visitor.visit_map(Pairs(elements))),
             false => Err(self.0.mismatch(&visitor)),
@@ -216,11 +216,11 @@ impl<'de> de::Deserializer<'de> for KeywordReader<'_, 'de> {
         _name: &'static str,
         _fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, DeserializeError> {
+    ) -> Result<V::Value, Failed> {
         self.deserialize_map(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
         match self.0.take_atom("nil") {
             true => visitor.visit_none(),
             false => visitor.visit_some(self),
@@ -231,14 +231,11 @@ impl<'de> de::Deserializer<'de> for KeywordReader<'_, 'de> {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, DeserializeError> {
+    ) -> Result<V::Value, Failed> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> Result<V::Value, DeserializeError> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
         self.0.deserialize_ignored_any(visitor)
     }
 
@@ -251,12 +248,12 @@ impl<'de> de::Deserializer<'de> for KeywordReader<'_, 'de> {
 struct Pairs<'e, 'a, 'de>(&'e mut Elements<'a, 'de>);
 
 impl<'de> SeqAccess<'de> for Pairs<'_, '_, 'de> {
-    type Error = DeserializeError;
+    type Error = Failed;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, DeserializeError> {
+    ) -> Result<Option<T::Value>, Failed> {
         self.0.next(|reader| seed.deserialize(PairReader(reader)))
     }
 
@@ -266,22 +263,19 @@ impl<'de> SeqAccess<'de> for Pairs<'_, '_, 'de> {
 }
 
 impl<'de> de::MapAccess<'de> for Pairs<'_, '_, 'de> {
-    type Error = DeserializeError;
+    type Error = Failed;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, DeserializeError> {
+    ) -> Result<Option<K::Value>, Failed> {
         self.0.next(|reader| {
             reader.pair(&WANTED)?;
             seed.deserialize(Name(reader))
         })
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(
-        &mut self,
-        seed: V,
-    ) -> Result<V::Value, DeserializeError> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failed> {
         self.0.again(|reader| seed.deserialize(reader))
     }
 
@@ -293,9 +287,9 @@ impl<'de> de::MapAccess<'de> for Pairs<'_, '_, 'de> {
 struct PairReader<'a, 'de>(&'a mut Reader<'de>);
 
 impl<'de> de::Deserializer<'de> for PairReader<'_, 'de> {
-    type Error = DeserializeError;
+    type Error = Failed;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
         self.0.pair(&visitor)?;
         let mut parts = PairParts {
             reader: self.0,
@@ -320,12 +314,12 @@ struct PairParts<'a, 'de> {
 }
 
 impl<'de> SeqAccess<'de> for &mut PairParts<'_, 'de> {
-    type Error = DeserializeError;
+    type Error = Failed;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, DeserializeError> {
+    ) -> Result<Option<T::Value>, Failed> {
         let taken = self.taken;
         self.taken += u8::from(taken < 2);
         match taken {

@@ -6,10 +6,10 @@ use serde::de::value::{CowStrDeserializer, UnitDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer as _, Error as _, IntoDeserializer, Visitor};
 
 use super::read::{Reader, Tail};
-use super::{DeserializeError, STRUCT};
+use super::{Failed, STRUCT};
 use crate::term::tag;
 
-type Result<T> = std::result::Result<T, DeserializeError>;
+type Result<T> = std::result::Result<T, Failed>;
 
 /// Every small integer as a term: the elements of a list of bytes.
 static INTEGERS: [[u8; 2]; 256] = {
@@ -98,7 +98,7 @@ impl<'a, 'de> Elements<'a, 'de> {
         let (offset, index) = (self.reader.position() - rest.len() - 1, self.taken - 1);
         let element: &'static [u8; 2] = &INTEGERS[usize::from(*byte)];
         let read = read(&mut self.reader.within(element));
-        let read = read.map_err(|error| DeserializeError { offset, ..error }.under_index(index));
+        let read = read.map_err(|error| error.moved(offset).under_index(index));
         read.map(Some)
     }
 
@@ -121,18 +121,30 @@ impl<'a, 'de> Elements<'a, 'de> {
     }
 }
 
-fn too_many(wanted: u64, start: usize) -> DeserializeError {
-    DeserializeError::custom(format_args!(
+fn too_many(wanted: u64, start: usize) -> Failed {
+    Failed::custom(format_args!(
         "there are more than {wanted} elements or pairs"
     ))
     .at(start)
 }
 
 impl<'de> de::SeqAccess<'de> for Elements<'_, 'de> {
-    type Error = DeserializeError;
+    type Error = Failed;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        self.next(|reader| seed.deserialize(reader))
+        if self.left == 0 {
+            return self.next(|reader| seed.deserialize(reader));
+        }
+        // As `next`, in a form that compilers make one loop of.
+        self.taken += 1;
+        self.left -= 1;
+        self.reader.paid();
+        let start = self.reader.cursor;
+        match seed.deserialize(&mut *self.reader) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(error.at(start.position()).under_index(self.taken - 1)),
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -178,7 +190,7 @@ impl<'a, 'de> Pairs<'a, 'de> {
             None => Ok(()),
             Some(name) => {
                 let message = format_args!("a map without __struct__, {name} expected");
-                Err(DeserializeError::custom(message).at(start))
+                Err(Failed::custom(message).at(start))
             }
         }
     }
@@ -195,7 +207,7 @@ impl<'a, 'de> Pairs<'a, 'de> {
 }
 
 impl<'de> de::MapAccess<'de> for Pairs<'_, 'de> {
-    type Error = DeserializeError;
+    type Error = Failed;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
         if self.left == 0 {
@@ -220,14 +232,20 @@ impl<'de> de::MapAccess<'de> for Pairs<'_, 'de> {
             true => seed.deserialize(Name(self.reader)),
             false => seed.deserialize(&mut *self.reader),
         };
-        key.map(Some).map_err(|error| error.at(start))
+        match key {
+            Ok(key) => Ok(Some(key)),
+            Err(error) => Err(error.at(start)),
+        }
     }
 
+    #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
         self.reader.paid();
-        let start = self.reader.position();
-        let value = seed.deserialize(&mut *self.reader);
-        value.map_err(|error| error.at(start).under_key(&self.key_text()))
+        let start = self.reader.cursor;
+        match seed.deserialize(&mut *self.reader) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.at(start.position()).under_key(&self.key_text())),
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -239,7 +257,7 @@ impl<'de> de::MapAccess<'de> for Pairs<'_, 'de> {
 pub(super) struct Name<'a, 'de>(pub(super) &'a mut Reader<'de>);
 
 impl<'de> de::Deserializer<'de> for Name<'_, 'de> {
-    type Error = DeserializeError;
+    type Error = Failed;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.0.atom(&visitor)? {
@@ -305,20 +323,14 @@ impl<'a, 'de> Variant<'a, 'de> {
     fn has(&self, values: usize, wanted: &'static str) -> Result<()> {
         match self.tagged && self.values as usize == values {
             true => Ok(()),
-            false if self.tagged => Err(DeserializeError::invalid_length(
-                self.values as usize + 1,
-                &wanted,
-            )),
-            false => Err(DeserializeError::invalid_type(
-                de::Unexpected::UnitVariant,
-                &wanted,
-            )),
+            false if self.tagged => Err(Failed::invalid_length(self.values as usize + 1, &wanted)),
+            false => Err(Failed::invalid_type(de::Unexpected::UnitVariant, &wanted)),
         }
     }
 }
 
 impl<'de> de::EnumAccess<'de> for Variant<'_, 'de> {
-    type Error = DeserializeError;
+    type Error = Failed;
     type Variant = Self;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self)> {
@@ -332,23 +344,23 @@ impl<'de> de::EnumAccess<'de> for Variant<'_, 'de> {
             "ok" => Cow::Borrowed("Ok"),
             "error" => Cow::Borrowed("Err"),
             other => {
-                let error = DeserializeError::unknown_variant(other, &["ok", "error"]);
+                let error = Failed::unknown_variant(other, &["ok", "error"]);
                 return Err(error.at(start));
             }
         };
-        let name: CowStrDeserializer<'_, DeserializeError> = name.into_deserializer();
+        let name: CowStrDeserializer<'_, Failed> = name.into_deserializer();
         let value = seed.deserialize(name).map_err(|error| error.at(start))?;
         Ok((value, self))
     }
 }
 
 impl<'de> de::VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = DeserializeError;
+    type Error = Failed;
 
     fn unit_variant(self) -> Result<()> {
         match self.tagged {
             false => Ok(()),
-            true => Err(DeserializeError::custom(
+            true => Err(Failed::custom(
                 "invalid type: a tuple, expected an atom alone",
             )),
         }

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use serde::de::{Error as _, Expected, Visitor};
 
 use super::parts::{Elements, Pairs};
-use super::{DEEPEST, DeserializeError, DeserializeFault, MARK};
+use super::{DEEPEST, DeserializeFault, Failed, MARK};
 use crate::term::cursor::{AtomBytes, Cursor};
 use crate::term::skip::skip_from;
 use crate::term::{Fault, tag};
@@ -31,7 +31,7 @@ pub(super) enum Number<'de> {
     Float(f64),
 }
 
-type Result<T> = std::result::Result<T, DeserializeError>;
+type Result<T> = std::result::Result<T, Failed>;
 
 impl<'de> Reader<'de> {
     pub(super) fn new(bytes: &'de [u8]) -> Reader<'de> {
@@ -71,15 +71,15 @@ impl<'de> Reader<'de> {
         self.cursor.rest().len()
     }
 
-    pub(super) fn fault(&self, fault: DeserializeFault) -> DeserializeError {
-        DeserializeError::new(self.position(), fault)
+    pub(super) fn fault(&self, fault: DeserializeFault) -> Failed {
+        Failed::new(self.position(), fault)
     }
 
     /// The term ahead is not what is wanted.
-    pub(super) fn mismatch(&self, wanted: &dyn Expected) -> DeserializeError {
+    pub(super) fn mismatch(&self, wanted: &dyn Expected) -> Failed {
         let mut ahead = self.cursor;
         let error = |found: &dyn Display| {
-            DeserializeError::custom(format_args!("invalid type: {found}, expected {wanted}"))
+            Failed::custom(format_args!("invalid type: {found}, expected {wanted}"))
                 .at(self.position())
         };
         if let Ok(text) = ahead.atom()
@@ -150,7 +150,7 @@ impl<'de> Reader<'de> {
         }
         let start = self.position();
         let text = self.cursor.atom()?.text();
-        text.ok_or_else(|| DeserializeError::new(start, Fault::Atom.into()))
+        text.ok_or_else(|| Failed::new(start, Fault::Atom.into()))
     }
 
     /// Whether a binary is ahead, be it as a bitstring of whole bytes.
@@ -245,7 +245,7 @@ impl<'de> Reader<'de> {
                         format_args!("an integer of {} bytes, expected ", magnitude.len());
                     let message =
                         format_args!("invalid value: {message}{}", &visitor as &dyn Expected);
-                    return Err(DeserializeError::custom(message).at(start));
+                    return Err(Failed::custom(message).at(start));
                 };
                 match (negative, u64::try_from(value)) {
                     (false, Ok(value)) => visitor.visit_u64(value),
@@ -255,7 +255,7 @@ impl<'de> Reader<'de> {
                         None => {
                             let message = format_args!("invalid value: -{value}, expected ");
                             let message = format_args!("{message}{}", &visitor as &dyn Expected);
-                            Err(DeserializeError::custom(message).at(start))
+                            Err(Failed::custom(message).at(start))
                         }
                     },
                 }
@@ -269,10 +269,10 @@ impl<'de> Reader<'de> {
     pub(super) fn enter(&mut self, start: usize, parts: u64) -> Result<()> {
         if self.owed + parts > self.ahead() as u64 {
             let fault = Fault::Length(parts);
-            return Err(DeserializeError::new(start, fault.into()));
+            return Err(Failed::new(start, fault.into()));
         }
         let levels = self.levels.checked_sub(1);
-        let fault = || DeserializeError::new(start, DeserializeFault::Depth);
+        let fault = || Failed::new(start, DeserializeFault::Depth);
         self.levels = levels.ok_or_else(fault)?;
         self.owed += parts;
         self.atom_keys = false;
@@ -307,7 +307,7 @@ impl<'de> Reader<'de> {
         let start = self.position();
         match self.arity(wanted)? {
             2 => Ok(()),
-            other => Err(DeserializeError::invalid_length(other as usize, wanted).at(start)),
+            other => Err(Failed::invalid_length(other as usize, wanted).at(start)),
         }
     }
 
@@ -319,7 +319,7 @@ impl<'de> Reader<'de> {
         let start = self.position();
         let arity = self.arity(&visitor)?;
         if length.is_some_and(|length| length != arity as usize) {
-            return Err(DeserializeError::invalid_length(arity as usize, &visitor).at(start));
+            return Err(Failed::invalid_length(arity as usize, &visitor).at(start));
         }
         self.enter(start, arity.into())?;
         let mut elements = Elements::of_tuple(self, arity);
@@ -370,7 +370,7 @@ impl<'de> Reader<'de> {
         if let Tail::More(count) = tail {
             let parts = u64::from(count) + 1;
             if self.owed + parts > self.ahead() as u64 {
-                return Err(DeserializeError::new(start, Fault::Length(parts).into()));
+                return Err(Failed::new(start, Fault::Length(parts).into()));
             }
             self.owed += parts;
         }
@@ -425,14 +425,14 @@ impl<'de> Reader<'de> {
     }
 
     fn letter(&mut self, wanted: &dyn Expected) -> Result<char> {
-        let error = self.mismatch(wanted);
-        match self.number()? {
-            Some(Number::Int(code)) => u32::try_from(code)
-                .ok()
-                .and_then(char::from_u32)
-                .ok_or(error),
-            _ => Err(error),
+        let start = self.cursor;
+        if let Some(Number::Int(code)) = self.number()?
+            && let Some(letter) = u32::try_from(code).ok().and_then(char::from_u32)
+        {
+            return Ok(letter);
         }
+        self.cursor = start;
+        Err(self.mismatch(wanted))
     }
 }
 

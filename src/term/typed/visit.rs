@@ -8,13 +8,13 @@ use serde::de::{self, Error as _, Visitor};
 use super::pairs::KeywordReader;
 use super::parts::Variant;
 use super::read::{Number, Reader};
-use super::{DeserializeError, ELIXIR, name};
+use super::{ELIXIR, Failed, name};
 use crate::term::tag;
 
-type Result<T> = std::result::Result<T, DeserializeError>;
+type Result<T> = std::result::Result<T, Failed>;
 
 impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
-    type Error = DeserializeError;
+    type Error = Failed;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.tag() {
@@ -122,7 +122,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         {
             self.cursor = start;
             let unexpected = de::Unexpected::Float(value);
-            let error = DeserializeError::invalid_value(unexpected, &visitor);
+            let error = Failed::invalid_value(unexpected, &visitor);
             return Err(error.at(self.position()));
         }
         self.cursor = start;
@@ -262,7 +262,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         }
         let arity = self.arity(&visitor)?;
         if arity == 0 {
-            return Err(DeserializeError::invalid_length(0, &visitor).at(start));
+            return Err(Failed::invalid_length(0, &visitor).at(start));
         }
         self.enter(start, arity.into())?;
         let variant = Variant::new(self, Some(arity), is_result);

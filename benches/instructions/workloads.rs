@@ -1,0 +1,273 @@
+//! What is counted: each workload does one thing as often as it is told.
+
+use std::hint::black_box;
+
+use beamlink::Cookie;
+use beamlink::dist::{Control, Frame, FrameDecoder, FrameLimits, Framing, encode_frame};
+use beamlink::otp::gen_server::{Answer, Context, From, GenServer, ServerOptions, call, start};
+use beamlink::runtime::{Item, Runtime, RuntimeSettings};
+use beamlink::term::{
+    Atom, Decoder, Pid, Reference, Term, as_binary, deserialize, serialize, skip,
+};
+use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::time::Duration;
+
+/// A name, and what is done so many times.
+pub(crate) type Workload = (&'static str, Box<dyn Fn(u32)>);
+
+const GEN_CALL: &str = "{'$gen_call',{#Pid<'client@127.0.0.1',110,0,1700000000>,\
+    #Ref<'client@127.0.0.1',1700000000,1000,2000,3000>},{get,key}}";
+const MAP: &str = "#{id => 12345,name => <<\"a name of some length\">>,active => true,score => 99.5,role => admin,\
+    tags => [a,b,c],count => 3000000000,parent => undefined,email => <<\"user@example.org\">>,at => {2026,11,23}}";
+const EVENT: &str = "#{event_id => <<\"0f8fad5b-d9cb-469f-a165-70867728950e\">>,event_type => <<\"user_registered\">>,\
+    stream_id => <<\"user-7c9e6679\">>,event_number => 42,data => #{name => <<\"Ada\">>,email => <<\"ada@example.org\">>},\
+    metadata => #{},created => 1732370000123456,created_epoch => 1732370000}";
+
+type GenCall = (Atom, (Pid, Reference), (Atom, Atom));
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "map")]
+struct Record {
+    id: u32,
+    name: String,
+    active: bool,
+    score: f64,
+    role: Atom,
+    tags: Vec<Atom>,
+    count: u64,
+    parent: Atom,
+    email: String,
+    at: (u16, u8, u8),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Event {
+    event_id: String,
+    event_type: String,
+    stream_id: String,
+    event_number: u64,
+    data: Data,
+    metadata: Metadata,
+    created: u64,
+    created_epoch: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Data {
+    name: String,
+    email: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Metadata {}
+
+#[derive(Serialize, Deserialize)]
+struct Blob(#[serde(with = "as_binary")] Bytes);
+
+/// All of them, in the order of the table.
+pub(crate) fn all() -> Vec<Workload> {
+    let erlang = |text: &str| Term::parse_erlang(text).unwrap();
+    let mut all = Vec::new();
+    let list = Term::list((0..10_000).map(|value| Term::from(value % 256)));
+    let binary = Term::Binary(vec![7; 65536].into());
+    message::<GenCall>(
+        &mut all,
+        [
+            "encode gen_call",
+            "decode gen_call",
+            "skip gen_call",
+            "write gen_call",
+            "read gen_call",
+        ],
+        erlang(GEN_CALL),
+    );
+    message::<Record>(
+        &mut all,
+        [
+            "encode map",
+            "decode map",
+            "skip map",
+            "write map",
+            "read map",
+        ],
+        erlang(MAP),
+    );
+    message::<Event>(
+        &mut all,
+        [
+            "encode event",
+            "decode event",
+            "skip event",
+            "write event",
+            "read event",
+        ],
+        erlang(EVENT),
+    );
+    message::<Blob>(
+        &mut all,
+        [
+            "encode 64 KiB",
+            "decode 64 KiB",
+            "skip 64 KiB",
+            "write 64 KiB",
+            "read 64 KiB",
+        ],
+        binary,
+    );
+    message::<Vec<i64>>(
+        &mut all,
+        [
+            "encode list",
+            "decode list",
+            "skip list",
+            "write list",
+            "read list",
+        ],
+        list,
+    );
+    frames(&mut all);
+    all.push(("local call", Box::new(local_calls)));
+    all
+}
+
+fn message<T: Serialize + DeserializeOwned + 'static>(
+    all: &mut Vec<Workload>,
+    [encode, decode, skipped, write, read]: [&'static str; 5],
+    term: Term,
+) {
+    let bytes = term.to_external().unwrap().slice(1..);
+    let value: T = deserialize(&bytes).unwrap();
+    let encoded = move |times| {
+        let mut buffer = BytesMut::with_capacity(bytes_of(&term));
+        for _ in 0..times {
+            buffer.clear();
+            black_box(&term).encode(&mut buffer).unwrap();
+            black_box(&buffer);
+        }
+    };
+    all.push((encode, Box::new(encoded)));
+    let input = bytes.clone();
+    let decoded = move |times| {
+        for _ in 0..times {
+            drop(black_box(
+                Decoder::new(black_box(&input).clone()).term().unwrap(),
+            ));
+        }
+    };
+    all.push((decode, Box::new(decoded)));
+    let input = bytes.clone();
+    let checked = move |times| {
+        for _ in 0..times {
+            black_box(skip(black_box(&input)).unwrap());
+        }
+    };
+    all.push((skipped, Box::new(checked)));
+    let written = move |times| {
+        let mut buffer = BytesMut::with_capacity(65536 + 64);
+        for _ in 0..times {
+            buffer.clear();
+            serialize(black_box(&value), &mut buffer).unwrap();
+            black_box(&buffer);
+        }
+    };
+    all.push((write, Box::new(written)));
+    let done = move |times| {
+        for _ in 0..times {
+            drop(black_box(deserialize::<T>(black_box(&bytes)).unwrap()));
+        }
+    };
+    all.push((read, Box::new(done)));
+}
+
+fn bytes_of(term: &Term) -> usize {
+    term.to_external().unwrap().len()
+}
+
+/// A small message into a frame and out of it.
+fn frames(all: &mut Vec<Workload>) {
+    let pid = |node: &'static str| Pid {
+        node: Atom::from_static(node),
+        id: 110,
+        serial: 0,
+        creation: 1_700_000_000,
+    };
+    let control = Control::SendSender {
+        from: pid("client@127.0.0.1"),
+        to: pid("server@127.0.0.1"),
+    };
+    let message = Term::parse_erlang("{get,key,42}").unwrap();
+    let mut frame = BytesMut::new();
+    encode_frame(Framing::Header, &control, Some(&message), &mut frame).unwrap();
+    let encoded = move |times| {
+        let mut buffer = BytesMut::with_capacity(256);
+        for _ in 0..times {
+            buffer.clear();
+            encode_frame(
+                Framing::Header,
+                black_box(&control),
+                Some(&message),
+                &mut buffer,
+            )
+            .unwrap();
+            black_box(&buffer);
+        }
+    };
+    all.push(("frame out", Box::new(encoded)));
+    let read = move |times| {
+        let mut decoder = FrameDecoder::new(Framing::Header, FrameLimits::default());
+        let mut buffer = BytesMut::with_capacity(4096);
+        for _ in 0..times {
+            buffer.extend_from_slice(&frame);
+            let whole = decoder.next(&mut buffer).unwrap();
+            assert!(matches!(black_box(whole), Some(Frame::Signal(..))));
+        }
+    };
+    all.push(("frame in", Box::new(read)));
+}
+
+struct Echo;
+
+impl GenServer for Echo {
+    type Call = Term;
+    type Reply = Term;
+    type Cast = Term;
+    type Info = Term;
+    type Continue = ();
+
+    async fn handle_call(
+        &mut self,
+        request: Term,
+        _: From<Term>,
+        _: &mut Context<'_, Self>,
+    ) -> Answer<Term> {
+        Answer::Reply(request)
+    }
+}
+
+/// A call to a GenServer of the same node.
+fn local_calls(times: u32) {
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    tokio.block_on(async {
+        let (runtime, _events) = Runtime::start(RuntimeSettings {
+            name: "here@localhost".parse().unwrap(),
+            cookie: Cookie::new("instructions"),
+            creation: 1_700_000_000,
+            hidden: false,
+            net_ticktime: Duration::from_secs(60),
+            setup_time: Duration::from_secs(7),
+        });
+        let server = start(&runtime, Echo, ServerOptions::default())
+            .await
+            .unwrap();
+        let request = Term::tuple([Term::atom("get"), Term::atom("key")]);
+        for _ in 0..times {
+            let item = Item::Pid(server.pid().clone());
+            let answer = call(&runtime, item, &request, Duration::from_secs(60)).await;
+            black_box(answer.unwrap());
+        }
+    });
+}
