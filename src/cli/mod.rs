@@ -110,7 +110,6 @@ pub(crate) fn run() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Health(args) => health::run(&args),
         Command::Top(args) => top::run(&args),
-        Command::Config(args) => return config::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Term(args) => term::run(&args),
