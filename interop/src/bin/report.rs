@@ -225,6 +225,7 @@ impl Report {
              all nodes listed each other again, with / without beamlink.\n\n\
              *Lines about the guest* are those that OTP logs of any node that falls silent (`dist_util:con_loop/2`) or is refused, and \
              libcluster of any that does not take its call.\n\n\
+             An empty cell has not been run yet.\n\n\
              | scenario | {columns} |\n|---|---|---|---|---|\n{}{borne}{faults}{scale}",
             took.as_secs_f64() / 60.0,
             self.rows
