@@ -265,7 +265,7 @@ impl Connection {
     }
 
     /// A large frame, in as many pieces as the connection allows.
-    fn pieces(&self, frame: Vec<Bytes>) -> impl Iterator<Item = (Vec<u8>, Vec<Bytes>)> + use<> {
+    fn pieces(&self, frame: Vec<Bytes>) -> impl Iterator<Item = Fragment> + use<> {
         let length: usize = frame.iter().map(Bytes::len).sum();
         let (whole, cut) = match self.framing() {
             Framing::Header if length > FRAGMENT_SIZE => {
@@ -316,13 +316,13 @@ enum Encoded<T> {
     Large(Vec<Bytes>),
 }
 
-/// Fragments, each with its head.
-type Fragments = Box<dyn Iterator<Item = (Vec<u8>, Vec<Bytes>)> + Send>;
+/// The head of a fragment, and its body, which shares the memory of the message.
+type Fragment = (Vec<u8>, Vec<Bytes>);
 
 /// What is still to be sent of a large signal.
 struct Rest {
     connection: Arc<Connection>,
-    pieces: Option<Fragments>,
+    pieces: Option<Box<dyn Iterator<Item = Fragment> + Send>>,
 }
 
 impl Rest {
