@@ -16,7 +16,7 @@ source scripts/stack.bash
 nodes='' gater='' beamlink=yes images=yes
 while [ $# -gt 0 ]; do
     case $1 in
-        --nodes) nodes=${2-} && shift ;;
+        --nodes) nodes=${2:?how many nodes?} && shift ;;
         --nodes=*) nodes=${1#*=} ;;
         --gater) gater=yes ;;
         --no-gater) gater=no ;;
@@ -25,7 +25,7 @@ while [ $# -gt 0 ]; do
         -h | --help) help ;;
         *) fail 2 "start-cluster-multicast.sh: what is $1? See --help" ;;
     esac
-    [ $# -gt 0 ] && shift
+    shift
 done
 if [ -z "$gater" ] && [ -t 0 ]; then
     read -rp 'Start the gateway (ex-esdb-gater) too? [Y/n] ' gater
@@ -88,7 +88,9 @@ docker network inspect "$network" >/dev/null 2>&1 ||
 say "Network: $network $(docker network inspect --format '{{range .IPAM.Config}}{{.Subnet}}{{end}}' "$network")"
 
 for ((at = there - 1; at >= nodes; at--)); do
-    docker rm --force --volumes "ex-esdb$at" >/dev/null 2>&1 && say "  ex-esdb$at  removed"
+    docker stop "ex-esdb$at" >/dev/null 2>&1 || continue
+    docker rm --volumes "ex-esdb$at" >/dev/null
+    say "  ex-esdb$at  removed"
 done
 say "Nodes:"
 for ((at = 0; at < nodes; at++)); do up "ex-esdb$at"; done

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use beamlink::epmd::{EpmdServer, ServeError, ServerSettings};
 
 use super::exit::Exit;
-use super::output::start_log;
+use super::output::{LogFormat, start_log};
 use super::settings::{ServeEpmd, ServeFlags, Surroundings};
 use super::signals::Signals;
 use super::visit::{Failure, tell};
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &EpmdArgs) -> Exit {
         Ok(settings) => settings,
         Err(error) => return tell(Err(Failure::usage(error)), false),
     };
-    start_log(&settings.log);
+    start_log(&settings.log, LogFormat::Text);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return tell(Err(Failure::new(Exit::NotStarted, error)), false),

@@ -11,13 +11,15 @@ use beamlink::node::StartError;
 
 use super::exit::Exit;
 use super::output::{Notice, Output, start_log};
-use super::settings::Settings;
-use super::signals::Signals;
+use super::reload::reload;
+use super::service;
+use super::settings::{Flags, Settings};
+use super::signals::{Hangup, Signals};
 use crate::http::{HttpServer, HttpSettings, Limits, View};
 
-/// Runs a node as `settings` say, to its end.
-pub(crate) fn run(settings: Settings) -> Exit {
-    start_log(&settings.log);
+/// Runs a node as `settings` say, which came of `flags` among others, to its end.
+pub(crate) fn run(settings: Settings, flags: &Flags) -> Exit {
+    start_log(&settings.log, settings.log_format);
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
@@ -25,15 +27,16 @@ pub(crate) fn run(settings: Settings) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return not_started(&error, Exit::NotStarted),
     };
-    let exit = runtime.block_on(join(settings));
+    let exit = runtime.block_on(join(settings, flags));
     // A look-up that the resolver does not answer must not hold up the leaving.
     runtime.shutdown_background();
     exit
 }
 
-async fn join(settings: Settings) -> Exit {
+async fn join(settings: Settings, flags: &Flags) -> Exit {
     let deadline = settings.timeout.map(|timeout| Instant::now() + timeout);
-    let mut signals = match Signals::new() {
+    let signals = Signals::new().and_then(|signals| Ok((signals, Hangup::new()?)));
+    let (mut signals, hangup) = match signals {
         Ok(signals) => signals,
         Err(error) => return not_started(&error, Exit::NotStarted),
     };
@@ -70,7 +73,10 @@ async fn join(settings: Settings) -> Exit {
         },
         name = signals.next() => left_on(name),
         () = until(deadline) => timed_out(),
+        () = reload(&node, &settings, flags, hangup) => Exit::Done,
+        () = service::tell(node.observer()) => Exit::Done,
     };
+    service::stopping();
     node.stop().await;
     exit
 }

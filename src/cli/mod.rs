@@ -12,9 +12,12 @@ mod join;
 mod names;
 mod output;
 mod pages;
+mod reload;
+mod service;
 mod settings;
 mod signals;
 mod term;
+mod top;
 mod validate;
 mod visit;
 
@@ -35,6 +38,7 @@ use names::NamesArgs;
 use pages::{CompletionsArgs, ManArgs};
 use settings::{Flags, Settings, Surroundings};
 use term::TermArgs;
+use top::TopArgs;
 use validate::ValidateArgs;
 use visit::{ApplyArgs, CallArgs, CastArgs, NodesArgs, PingArgs, RpcArgs, SendArgs};
 
@@ -65,6 +69,7 @@ enum Command {
     Names(NamesArgs),
     Gossip(GossipArgs),
     Health(HealthArgs),
+    Top(TopArgs),
     Config(ConfigArgs),
     Epmd(EpmdArgs),
     Validate(ValidateArgs),
@@ -104,7 +109,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Gossip(args) => gossip::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Health(args) => health::run(&args),
-        Command::Config(args) => return config::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Epmd(args) => epmd::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Term(args) => term::run(&args),
@@ -146,7 +151,7 @@ fn alone<A: Args>(words: Vec<OsString>) -> A {
 fn join(args: &JoinArgs) -> Exit {
     match Settings::resolve(&args.flags, &Surroundings::of_this_process()) {
         Ok(settings) if args.print_config => print_config(&settings),
-        Ok(settings) => join::run(settings),
+        Ok(settings) => join::run(settings, &args.flags),
         Err(error) => {
             eprintln!("beamlink: {error}");
             Exit::Usage

@@ -151,12 +151,27 @@ impl Output {
 }
 
 /// Starts the log on stderr, in colour on a terminal unless `NO_COLOR` is set (<https://no-color.org>).
-pub(crate) fn start_log(filter: &str) {
+pub(crate) fn start_log(filter: &str, format: LogFormat) {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_writer(io::stderr)
-        .with_ansi(!no_color && io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+        .with_writer(io::stderr);
+    match format {
+        LogFormat::Text => log
+            .with_ansi(!no_color && io::stderr().is_terminal())
+            .with_target(false)
+            .init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
 }

@@ -25,3 +25,19 @@ impl Signals {
         }
     }
 }
+
+/// SIGHUP: read again what may have changed.
+pub(super) struct Hangup(Signal);
+
+impl Hangup {
+    pub(super) fn new() -> io::Result<Hangup> {
+        Ok(Hangup(signal(SignalKind::hangup())?))
+    }
+
+    /// Returns when it came; never again once there can be no more.
+    pub(super) async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

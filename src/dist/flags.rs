@@ -120,7 +120,8 @@ impl Flags {
             | Flags::FRAGMENTS.0
             | Flags::SPAWN.0
             | Flags::ALIAS.0
-            | Flags::ALTACT_SIG.0,
+            | Flags::ALTACT_SIG.0
+            | Flags::NATIVE_RECORDS.0,
     );
 
     /// What a visible node offers.

@@ -39,6 +39,11 @@ impl Examined {
         self.facts.as_ref().map(|facts| facts.nodes.as_slice())
     }
 
+    /// Whether it lists `node`.
+    pub(super) fn lists(&self, node: &NodeName) -> bool {
+        self.listed().is_some_and(|listed| listed.contains(node))
+    }
+
     /// The addresses of its host, where it said so.
     pub(super) fn own_addresses(&self) -> Vec<IpAddr> {
         let interfaces = self.facts.iter().flat_map(|facts| &facts.interfaces);

@@ -149,6 +149,17 @@ impl Drawn<'_> {
         visible.map(|peer| &peer.info.name)
     }
 
+    /// The nodes that are connected, and some of those that are not: a stranger can make names up.
+    pub(super) fn known(&self) -> impl Iterator<Item = &NodeView> {
+        const NOT_CONNECTED: usize = 64;
+        let mut others = 0;
+        self.overview.nodes.iter().filter(move |view| {
+            let up = matches!(view.state, NodeState::Up { .. });
+            others += usize::from(!up);
+            up || others <= NOT_CONNECTED
+        })
+    }
+
     pub(super) fn lists(&self, node: &NodeName) -> Option<&Vec<NodeName>> {
         self.sighting.statements.get(node)?.lists.as_ref()
     }
@@ -204,7 +215,7 @@ impl Drawn<'_> {
 
     fn nodes(&self) -> Vec<Node> {
         let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
-        for view in &self.overview.nodes {
+        for view in self.known() {
             nodes.insert(view.node.to_string(), self.node(view));
         }
         let told_of = self.sighting.statements.values();
@@ -297,7 +308,7 @@ impl Drawn<'_> {
             }
         }
         let visible: BTreeSet<&NodeName> = up.iter().copied().collect();
-        for view in &self.overview.nodes {
+        for view in self.known() {
             let is_up = matches!(view.state, NodeState::Up { .. });
             let wanted = view.named || view.heard.is_some() || view.refusal.is_some();
             if is_up || !wanted || visible.contains(&view.node) {

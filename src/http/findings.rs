@@ -39,8 +39,9 @@ fn missing(edge: &Edge) -> Option<Finding> {
 }
 
 fn refusals(drawn: &Drawn<'_>) -> Vec<Finding> {
-    let nodes = drawn.overview.nodes.iter();
-    let refused = nodes.filter(|node| !matches!(node.state, NodeState::Up { .. }));
+    let refused = drawn
+        .known()
+        .filter(|node| !matches!(node.state, NodeState::Up { .. }));
     let found = refused.filter_map(|node| {
         let (at, refusal) = node.refusal.as_ref()?;
         let code = code(refusal)?;

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use beamlink::node::Observer;
 
-pub(crate) use cluster::ClusterView;
+pub(crate) use cluster::{ClusterView, Node, State};
 pub(crate) use server::HttpServer;
 
 /// What a server is started with.

@@ -146,7 +146,7 @@ impl Mailbox {
     pub(crate) async fn take(&self) -> Received {
         poll_fn(|context| {
             let mut taken = self.taken();
-            if taken.len() % STEP == 0 {
+            if taken.len().is_multiple_of(STEP) {
                 let step = ready!(poll_proceed(context));
                 if taken.is_empty() {
                     ready!(self.poll_more(&mut taken, context));

@@ -14,7 +14,7 @@ use super::process::Destination;
 use crate::dist::{
     Control, FRAGMENT_SIZE, Flags, Framing, Payload, Target, encode_in_pieces, fragments,
 };
-use crate::term::{Atom, Encode, Pid, Pieces, SerializeError, Term};
+use crate::term::{Atom, Encode, Pid, Pieces, SerializeError, Term, has_written_record};
 
 /// Why a message was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -137,8 +137,17 @@ impl Runtime {
             return;
         };
         let sent = connection.signal_with_room(control, Some(payload), when);
-        if let Err(error) = sent.await {
-            tracing::debug!(%error, "a signal was not sent");
+        let Err(error) = sent.await else {
+            return;
+        };
+        tracing::debug!(%error, "a signal was not sent");
+        if let SendError::Encode(_) = error {
+            // Whoever waits for the end must hear of it, if not why.
+            let reason = Term::atom("badarg");
+            let sent = connection.signal_with_room(control, Some(&reason), when);
+            if let Err(error) = sent.await {
+                tracing::debug!(%error, "a signal was not sent");
+            }
         }
     }
 }
@@ -279,8 +288,14 @@ impl Connection {
     ) -> Result<Encoded<T>, SendError> {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
+            // What was written for others does not count.
+            has_written_record();
             for (control, payload) in signals {
                 encode_in_pieces(self.framing(), control, *payload, scratch)?;
+            }
+            if has_written_record() && !self.has(Flags::NATIVE_RECORDS) {
+                let peer = self.info().name.atom().clone();
+                return Err(SerializeError::Record(peer).into());
             }
             // A binary beside the buffer makes it a large one, too, if not one that is cut.
             if scratch.len() > scratch.buffer().len().min(FRAGMENT_SIZE) {
@@ -301,10 +316,13 @@ enum Encoded<T> {
     Large(Vec<Bytes>),
 }
 
+/// Fragments, each with its head.
+type Fragments = Box<dyn Iterator<Item = (Vec<u8>, Vec<Bytes>)> + Send>;
+
 /// What is still to be sent of a large signal.
 struct Rest {
     connection: Arc<Connection>,
-    pieces: Option<Box<dyn Iterator<Item = (Vec<u8>, Vec<Bytes>)> + Send>>,
+    pieces: Option<Fragments>,
 }
 
 impl Rest {

@@ -212,13 +212,14 @@ impl<'a> AtomBytes<'a> {
     /// The text, if it is that of an atom.
     pub(super) fn text(self) -> Option<Cow<'a, str>> {
         match self {
-            _ if !self.are_valid() => None,
             AtomBytes::Latin1(text) if !text.is_ascii() => {
+                let is_atom = text.len() <= MAX_ATOM_CHARS;
                 let text = text.iter().map(|byte| char::from(*byte));
-                Some(Cow::Owned(text.collect()))
+                is_atom.then(|| Cow::Owned(text.collect()))
             }
             AtomBytes::Utf8(text) | AtomBytes::Latin1(text) => {
-                std::str::from_utf8(text).ok().map(Cow::Borrowed)
+                let text = std::str::from_utf8(text).ok()?;
+                is_short(text).then_some(Cow::Borrowed(text))
             }
         }
     }
@@ -227,11 +228,12 @@ impl<'a> AtomBytes<'a> {
     pub(super) fn are_valid(self) -> bool {
         match self {
             AtomBytes::Latin1(text) => text.len() <= MAX_ATOM_CHARS,
-            // Most are short, and then no more need be counted.
-            AtomBytes::Utf8(text) => match std::str::from_utf8(text) {
-                Ok(text) => text.len() <= MAX_ATOM_CHARS || text.chars().count() <= MAX_ATOM_CHARS,
-                Err(_) => false,
-            },
+            AtomBytes::Utf8(text) => std::str::from_utf8(text).is_ok_and(is_short),
         }
     }
+}
+
+/// Whether an atom may have this text. Most are short, and then no more need be counted.
+fn is_short(text: &str) -> bool {
+    text.len() <= MAX_ATOM_CHARS || text.chars().count() <= MAX_ATOM_CHARS
 }

@@ -1,5 +1,6 @@
 //! Terms into bytes.
 
+use std::cell::Cell;
 use std::mem;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -101,6 +102,16 @@ impl Term {
     }
 }
 
+thread_local! {
+    /// Whether a record of OTP 29 was written: whoever sends must know, whatever `Encode` or `Serialize` it was in.
+    static RECORD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread has written a record since it was last asked.
+pub(crate) fn has_written_record() -> bool {
+    RECORD.take()
+}
+
 /// The parts of a container that are still to be written.
 struct Level<'a> {
     parts: std::slice::Iter<'a, Term>,
@@ -119,7 +130,11 @@ fn put<'a>(term: &'a Term, pieces: &mut Pieces) -> Result<Option<Level<'a>>, Enc
         }
         Term::Atom(atom) => put_atom(atom, out),
         Term::Ref(reference) => put_reference(reference, out),
-        Term::Fun(opaque) | Term::Record(opaque) => out.put_slice(&opaque.0),
+        Term::Fun(opaque) => out.put_slice(&opaque.0),
+        Term::Record(opaque) => {
+            RECORD.set(true);
+            out.put_slice(&opaque.0);
+        }
         Term::Export(export) => {
             out.put_u8(tag::EXPORT);
             put_atom(&export.module, out);

@@ -1,6 +1,7 @@
 //! What names processes, ports and calls across nodes: pids, ports and references.
 
 use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 
 use super::Atom;
 
@@ -39,8 +40,9 @@ enum Words {
     Five,
 }
 
-/// A unique mark of some boot of some node: one to five words (three for plain ones, five for aliases).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A unique mark of some boot of some node: one to five words (three for plain ones, five for aliases). References are
+/// equal, also by `=:=`, that differ in zeros at the end alone.
+#[derive(Debug, Clone)]
 pub struct Reference {
     /// The node that made it.
     pub node: Atom,
@@ -88,6 +90,23 @@ impl Reference {
     }
 }
 
+impl PartialEq for Reference {
+    fn eq(&self, other: &Reference) -> bool {
+        // Words that are not there are zeros.
+        self.words == other.words && self.creation == other.creation && self.node == other.node
+    }
+}
+
+impl Eq for Reference {}
+
+impl Hash for Reference {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.words.hash(state);
+        self.creation.hash(state);
+        self.node.hash(state);
+    }
+}
+
 // The orders of erts_cmp_compound() in erts/emulator/beam/utils.c.
 
 impl Ord for Pid {
@@ -116,7 +135,6 @@ impl Ord for Reference {
             .cmp(&other.node)
             .then_with(|| self.creation.cmp(&other.creation))
             .then(words)
-            .then_with(|| self.words().len().cmp(&other.words().len()))
     }
 }
 
@@ -131,3 +149,20 @@ macro_rules! partial_order {
 }
 
 partial_order!(Pid, Port, Reference);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn zeros_at_the_end_make_no_other_reference() {
+        let node = Atom::from_static("a@b");
+        let of = |words: &[u32]| Reference::from_words(node.clone(), 2, words).unwrap();
+        let [short, long, other] = [of(&[1, 2, 3]), of(&[1, 2, 3, 0]), of(&[1, 2, 3, 1])];
+        assert_eq!((&short, short.cmp(&long)), (&long, Ordering::Equal));
+        assert_ne!(long, other);
+        assert_eq!(HashSet::from([short, long, other]).len(), 2);
+    }
+}

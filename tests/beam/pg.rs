@@ -27,47 +27,48 @@ const SHAPES: &str = "me = self(); groups = [{:g, [me, me]}, {make_ref(), []}]; 
 fn scopes_of_every_release_are_whole_beside_a_guest() {
     let name = "scopes_of_every_release_are_whole_beside_a_guest";
     on_ground(name, Ground::new(&["node0"]), |ground| {
-        let releases = Otp::all();
-        let start = |(at, otp): (usize, &Otp)| {
-            let options = BeamOptions::new(otp, &format!("ex_esdb{at}@node0"), COOKIE, EPMD_PORT);
-            ENCRYPTED.of_beam(options.on(&ground.hosts[0]).net_ticktime(4))
-        };
-        let options = releases.iter().enumerate().map(start).collect();
-        let mut nodes = BeamNode::start_all(options).unwrap();
-        let others = (nodes.len() - 1).to_string();
-        for node in &mut nodes {
-            node.wait_until("length(Node.list())", &others, LONG_LIMIT);
-            node.value(":persistent_term.put(:scope, Process.whereis(:fixture_scope))");
-            node.value(":pg.join(:fixture_scope, :all, Process.whereis(:echo))");
+        // Each among its own: the scope of an OTP 25 dies of what OTP 29 says to it.
+        for otp in Otp::all() {
+            scopes_are_whole(&ground, &otp);
         }
-        let members = |nodes: &mut Vec<BeamNode>| {
-            let all = nodes.len().to_string();
-            for node in nodes {
-                node.wait_until("length(:pg.get_members(:fixture_scope, :all))", &all, LIMIT);
-            }
-        };
-        members(&mut nodes);
-        let guest = ground.guest(0);
-        let beamlink = ready(ENCRYPTED.of_beamlink(ground.beamlink(0)));
-        for node in &mut nodes {
-            lists(node, &guest, LONG_LIMIT);
-            assert_eq!(node.value(SHAPES), ":sent");
-            // It has taken all that came before.
-            assert_eq!(
-                node.value(":net_adm.ping(:zz_maint_beamlink@node0)"),
-                ":pong"
-            );
-            let pings = "Enum.uniq(for _ <- 1..100, do: is_list(:rpc.call(:zz_maint_beamlink@node0, :erlang, :nodes, [])))";
-            assert_eq!(node.value(pings), "[true]");
-        }
-        members(&mut nodes);
-        beamlink.kill9();
-        for node in &mut nodes {
-            node.wait_until("length(Node.list())", &others, LONG_LIMIT);
-            let same = "Process.whereis(:fixture_scope) == :persistent_term.get(:scope)";
-            assert_eq!(node.value(same), "true");
-        }
-        members(&mut nodes);
-        logged_nothing(&mut nodes);
     });
+}
+
+fn scopes_are_whole(ground: &Ground, otp: &Otp) {
+    let start = |at: usize| {
+        let options = BeamOptions::new(otp, &format!("ex_esdb{at}@node0"), COOKIE, EPMD_PORT);
+        ENCRYPTED.of_beam(options.on(&ground.hosts[0]).net_ticktime(4))
+    };
+    let mut nodes = BeamNode::start_all((0..2).map(start).collect()).unwrap();
+    for node in &mut nodes {
+        node.wait_until("length(Node.list())", "1", LONG_LIMIT);
+        node.value(":persistent_term.put(:scope, Process.whereis(:fixture_scope))");
+        node.value(":pg.join(:fixture_scope, :all, Process.whereis(:echo))");
+    }
+    let whole = |nodes: &mut Vec<BeamNode>| {
+        for node in nodes {
+            node.wait_until("length(:pg.get_members(:fixture_scope, :all))", "2", LIMIT);
+            let same = "Process.whereis(:fixture_scope) == :persistent_term.get(:scope)";
+            assert_eq!(node.value(same), "true", "{}", otp.name());
+        }
+    };
+    whole(&mut nodes);
+    let guest = ground.guest(0);
+    let beamlink = ready(ENCRYPTED.of_beamlink(ground.beamlink(0)));
+    for node in &mut nodes {
+        lists(node, &guest, LONG_LIMIT);
+        assert_eq!(node.value(SHAPES), ":sent");
+        // It has taken all that came before.
+        let pong = node.value(":net_adm.ping(:zz_maint_beamlink@node0)");
+        assert_eq!(pong, ":pong");
+        let asked = "Enum.uniq(for _ <- 1..100, do: is_list(:rpc.call(:zz_maint_beamlink@node0, :erlang, :nodes, [])))";
+        assert_eq!(node.value(asked), "[true]");
+    }
+    whole(&mut nodes);
+    beamlink.kill9();
+    for node in &mut nodes {
+        node.wait_until("length(Node.list())", "1", LONG_LIMIT);
+    }
+    whole(&mut nodes);
+    logged_nothing(&mut nodes);
 }

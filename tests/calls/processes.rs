@@ -1,7 +1,10 @@
 //! Processes: messages, links, monitors, exits, aliases and spawns in both directions, judged by the BEAM
 //! (PROTOCOL.md, C.3; the chapter "Processes" of the Erlang Reference Manual).
 
-use crate::ground::with_each;
+use beamlink::runtime::{Exit, Process, SendError};
+use beamlink::term::{SerializeError, Term};
+
+use crate::ground::{peer, with_each};
 use crate::worker;
 
 /// What the BEAM is asked, and the pattern of the answer. Each question starts with workers of its own.
@@ -208,6 +211,42 @@ fn every_signal_means_the_same_on_both_sides() {
         for (question, pattern) in QUESTIONS {
             ground.expect_match(&format!("{} {question}", worker::PRELUDE), pattern);
         }
+    });
+}
+
+/// A BEAM before OTP 29 drops the connection at a record. Ours is not sent there, and the sender hears of it.
+#[test]
+fn a_record_goes_only_to_who_knows_records() {
+    with_each("a_record_goes_only_to_who_knows_records", |ground| {
+        let release: u32 = ground
+            .ask(":erlang.system_info(:otp_release) |> List.to_integer")
+            .parse()
+            .unwrap();
+        let record = Term::parse_erlang("#Record<430000000001770161770162>").unwrap();
+        let node = ground.node();
+        let sent = ground.run(node.send(("nobody", &peer()), &("carried", &record)));
+        match release >= 29 {
+            true => assert_eq!(sent, Ok(())),
+            false => assert_eq!(
+                sent,
+                Err(SendError::Encode(SerializeError::Record(
+                    peer().atom().clone()
+                )))
+            ),
+        }
+        // A process that ends for such a reason ends all the same for those who monitor it.
+        let _tokio = ground.tokio.enter();
+        let ill = node.spawn(async move |mut process: Process| {
+            process.receive().await;
+            Exit::with(record)
+        });
+        node.register("ill", ill.pid()).unwrap();
+        let asked = "ref = Process.monitor({:ill, rust}); send({:ill, rust}, :go); down.(ref)";
+        match release >= 29 {
+            true => ground.expect_match(asked, "reason when reason != :badarg and reason != :hang"),
+            false => ground.expect(asked, ":badarg"),
+        }
+        ground.expect("Node.list()", "[:zz_maint_rust@localhost]");
     });
 }
 

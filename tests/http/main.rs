@@ -6,4 +6,7 @@ mod client;
 mod ground;
 mod health;
 mod page;
+mod reload;
 mod scrape;
+mod service;
+mod top;

@@ -135,8 +135,8 @@ fn who_is_heard_with_which_secret_and_where_a_dial_would_go() {
         // Nobody noticed: not those that share its port, nor those whose ports were knocked at.
         assert_eq!(nodes[0].value("Node.list(:connected)"), "[:near@n1]");
         assert_eq!(nodes[0].value(ATOMS), atoms);
-        for node in 0..4 {
-            assert_eq!(nodes[node].log(), "[]", "node {node}");
+        for node in nodes.iter_mut().take(4) {
+            assert_eq!(node.log(), "[]", "{}", node.name());
         }
     });
 }

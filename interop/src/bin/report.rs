@@ -1,6 +1,6 @@
 //! Runs every scenario on every OTP that is here, with beamlink and without it, and writes the table of what came of it:
-//! `report BINARY [FILE]`. With SCENARIO set, only scenarios whose name holds that text; with OTP set (25, 27, 29 or
-//! mixed), only that one; JOBS is how many run at a time (6). SEED is what is left to chance. SCALE_FILE is what the
+//! `report BINARY [FILE]`. With SCENARIO set, only scenarios whose name holds that text, with OTP set (25, 27, 29 or
+//! mixed) only that column, and what FILE has of the others is kept; JOBS is how many run at a time (6), and after LIMIT seconds none begins. SEED is what is left to chance. SCALE_FILE is what the
 //! simulation told, to be added.
 
 use std::collections::BTreeMap;
@@ -22,6 +22,9 @@ const COLUMNS: [(&str, &[&str]); 4] = [
     ("25, 27 and 29 mixed", &["host", "trixie", "sid"]),
 ];
 
+const BORNE: &str = "## What OTP or ExESDB makes of any visible node";
+const HARM: &str = "## Harm";
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let Some(binary) = arguments.next() else {
@@ -30,11 +33,15 @@ fn main() -> ExitCode {
     };
     let file = arguments.next();
     let begin = Instant::now();
-    let scenarios = chosen();
+    let scenarios = scenarios();
     let cells = run(&scenarios, Path::new(&binary));
     let mut report = Report::default();
+    let before = file
+        .as_ref()
+        .and_then(|file| std::fs::read_to_string(file).ok());
+    let before = before.unwrap_or_default();
     for (row, scenario) in scenarios.iter().enumerate() {
-        report.add(scenario, row, &cells);
+        report.add(scenario, row, &cells, &before);
     }
     let scale = std::env::var("SCALE_FILE").ok();
     let scale = scale.and_then(|file| std::fs::read_to_string(file).ok());
@@ -61,13 +68,6 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(report.harmed > 0))
 }
 
-fn chosen() -> Vec<Scenario> {
-    let only = std::env::var("SCENARIO").unwrap_or_default();
-    let mut chosen = scenarios();
-    chosen.retain(|scenario| scenario.name.contains(&only));
-    chosen
-}
-
 /// Both runs, or why there is no such run.
 type Cell = Result<Comparison, String>;
 /// By row and column.
@@ -77,19 +77,26 @@ type Cells = BTreeMap<(usize, usize), Cell>;
 fn run(scenarios: &[Scenario], binary: &Path) -> Cells {
     let jobs = std::env::var("JOBS").map_or(6, |jobs| jobs.parse().unwrap_or(6));
     let only = std::env::var("OTP").unwrap_or_default();
+    let sort = std::env::var("SCENARIO").unwrap_or_default();
     let wanted = |column: &usize| COLUMNS[*column].0.contains(&only);
     let columns = (0..COLUMNS.len()).filter(wanted);
     let places = columns.flat_map(|column| (0..scenarios.len()).map(move |row| (row, column)));
     let is_mixed = |column: usize| COLUMNS[column].1.len() > 1;
     let mut places: Vec<(usize, usize)> = places
         .filter(|(row, column)| scenarios[*row].mixed || !is_mixed(*column))
+        .filter(|(row, _)| scenarios[*row].name.contains(&sort))
         .collect();
     // The longest first; taken from the end.
     places.sort_by_key(|(row, _)| scenarios[*row].length());
     let waiting = Mutex::new(places);
     let cells = Mutex::new(Cells::new());
+    let limit = std::env::var("LIMIT")
+        .ok()
+        .and_then(|limit| limit.parse().ok());
+    let limit = limit.map(Duration::from_secs);
+    let start = Instant::now();
     let work = || {
-        loop {
+        while limit.is_none_or(|limit| start.elapsed() < limit) {
             let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some((row, column)) = next else { break };
             let begin = Instant::now();
@@ -124,18 +131,23 @@ fn cell(scenario: &Scenario, releases: &[&str], binary: &Path) -> Cell {
     run.map_err(|missing| missing.to_string())
 }
 
+/// A line of the text below the table, which speaks of a scenario in a column.
+type Line = (String, String);
+
 #[derive(Default)]
 struct Report {
     rows: String,
-    faults: String,
-    borne: BTreeMap<(&'static str, &'static str), Vec<String>>,
+    faults: Vec<Line>,
+    borne: Vec<Line>,
     harmed: usize,
 }
 
 impl Report {
-    fn add(&mut self, scenario: &Scenario, row: usize, cells: &Cells) {
+    /// Adds a row. Columns that were not run keep what `before`, the table as it was, has of them.
+    fn add(&mut self, scenario: &Scenario, row: usize, cells: &Cells, before: &str) {
         let _ = write!(self.rows, "| {} |", scenario.name);
         for (column, (name, _)) in COLUMNS.iter().enumerate() {
+            let place = format!("- {}, {name}: ", scenario.name);
             match cells.get(&(row, column)) {
                 Some(Ok(comparison)) => {
                     let Comparison { with, without, .. } = comparison;
@@ -148,40 +160,55 @@ impl Report {
                     let _ = write!(self.rows, " {verdict}; {} |", figures(with, without));
                     self.harmed += usize::from(!comparison.harm.is_empty());
                     for found in &comparison.harm {
-                        let _ = writeln!(self.faults, "- {}, {name}: {found}", scenario.name);
+                        self.faults.push((place.clone(), found.to_string()));
                     }
                     for (harm, reason) in borne {
-                        let seen = self.borne.entry((scenario.name, reason)).or_default();
-                        seen.push(format!("{name}: {harm}"));
+                        self.borne
+                            .push((place.clone(), format!("{harm}; {reason}.")));
                     }
                 }
                 Some(Err(missing)) => {
                     let _ = write!(self.rows, " not run: {missing} |");
                 }
-                None => self.rows.push_str(" |"),
+                None => self.keep(scenario, column, &place, before),
             }
         }
         self.rows.push('\n');
     }
 
+    fn keep(&mut self, scenario: &Scenario, column: usize, place: &str, before: &str) {
+        let begin = format!("| {} |", scenario.name);
+        let row = before.lines().find_map(|line| line.strip_prefix(&begin));
+        let cell = row.and_then(|row| row.split('|').nth(column));
+        let _ = write!(self.rows, "{}|", cell.unwrap_or(" "));
+        let said = |of: &str| -> Vec<Line> {
+            let (_, section) = before.split_once(of).unwrap_or_default();
+            let lines = section.trim_start().lines();
+            let lines = lines.take_while(|line| line.starts_with("- "));
+            let lines = lines.filter_map(|line| line.strip_prefix(place));
+            lines
+                .map(|line| (place.to_owned(), line.to_owned()))
+                .collect()
+        };
+        self.borne.extend(said(BORNE));
+        self.faults.extend(said(HARM));
+    }
+
     fn finish(&self, first: Option<&Scenario>, took: Duration, scale: &str) -> String {
         let columns = COLUMNS.map(|(name, _)| name).join(" | ");
-        let faults = match self.faults.is_empty() {
-            true => String::new(),
-            false => format!("\n## Harm\n\n{}", self.faults),
+        let section = |title: &str, lines: &[Line]| match lines {
+            [] => String::new(),
+            lines => {
+                let lines = lines.iter().map(|(place, text)| format!("{place}{text}\n"));
+                format!("\n{title}\n\n{}", lines.collect::<String>())
+            }
         };
-        let mut borne = String::new();
-        for ((scenario, reason), seen) in &self.borne {
-            let _ = writeln!(borne, "- {scenario} ({}): {reason}.", seen.join("; "));
-        }
-        if !borne.is_empty() {
-            borne = format!("\n## What OTP or ExESDB makes of any visible node\n\n{borne}");
-        }
+        let (borne, faults) = (section(BORNE, &self.borne), section(HARM, &self.faults));
         let scale = match scale.is_empty() {
             true => String::new(),
             false => format!(
                 "\n## Simulation for scale\n\n\
-                 `src/cluster/tests/scale.rs` in virtual time: the machines of gossip, handshake, connection table and membership as they \
+                 `src/cluster/tests/scale/` in virtual time: the machines of gossip, handshake, connection table and membership as they \
                  are; the BEAMs are make-believe. No guest has more than 8 dials under way (`MembershipConfig::dials`): that is what one \
                  that starts beside a thousand others costs any host in sockets, and it still meets all within seconds, because those \
                  that are not dialled yet dial.\n\n{scale}"
@@ -190,7 +217,7 @@ impl Report {
         let seed = first.map_or(1, |scenario| scenario.seed);
         format!(
             "# Conformance\n\n\
-             Written by `scripts/conformance` in {:.0} minutes, never by hand; seed {seed}. Each cell is a scenario of \
+             Written by `scripts/conformance`, never by hand (the last run took {:.0} minutes); seed {seed}. Each cell is a scenario of \
              `interop/src/scenarios/`, run on hosts of its own with beamlink and, at the same time, without it. *No harm*: no real node lost \
              another more often, reset a store more often, or logged a line that it does not log without; no guest came or went more than \
              once within ten seconds; and nothing that nodes ask of their cluster afterwards (`Fixture.Probe`: `global`, `rpc`, `erpc`, \

@@ -107,7 +107,7 @@ impl Row<'_> {
             "interface": interface_towards(heard.source.ip()),
             "to": shown(&heard.to),
             "count": times.count,
-            "interval_ms": times.interval().map(|gap| millis(gap)),
+            "interval_ms": times.interval().map(millis),
             "last_ms_ago": millis(ago),
             "secret": secret.map(|one| json!({
                 "from": one.label,

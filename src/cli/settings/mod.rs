@@ -25,6 +25,7 @@ use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::output::LogFormat;
 use beamlink::epmd::EpmdMode;
 use beamlink::gossip::Gossip;
 use beamlink::{Cookie, NodeName};
@@ -64,6 +65,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<Duration>,
     pub(crate) json: bool,
     pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
     /// All of the above as shown to a person, with where it came from.
     pub(crate) report: Report,
     /// What a person should know although it stops nothing.
@@ -141,6 +143,7 @@ impl Settings {
             .map(Duration::from_secs_f64);
         let json = from.with_default(&table::JSON, resolve::switch)?;
         let log = from.with_default(&table::LOG, resolve::log_filter)?;
+        let log_format = from.with_default(&table::LOG_FORMAT, resolve::log_format)?;
         // Last, so that a missing cookie file does not hide what else is wrong.
         let cookie = from.cookie()?;
         Ok(Settings {
@@ -161,6 +164,7 @@ impl Settings {
             timeout,
             json,
             log,
+            log_format,
             report: from.report,
             warnings: from.warnings,
         })

@@ -17,7 +17,7 @@ use super::flags::Flags;
 use super::report::Report;
 use super::source::{Found, Origin, Sources, Surroundings};
 use super::table::{self, Setting};
-use super::{EpmdMode, Peer, host};
+use super::{EpmdMode, LogFormat, Peer, host};
 
 /// Sorts after the names that real clusters use, and Swarm leaves `.+_maint_.+` alone (EXESDB.md, 2).
 const DEFAULT_NAME: &str = "zz_maint_beamlink";
@@ -395,6 +395,14 @@ pub(super) fn log_filter(text: &str) -> Option<String> {
         .parse(text)
         .ok()
         .map(|_| text.to_owned())
+}
+
+pub(super) fn log_format(text: &str) -> Option<LogFormat> {
+    match text {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    }
 }
 
 pub(super) fn peer(text: &str) -> Result<Peer, Problem> {

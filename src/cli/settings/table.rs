@@ -354,6 +354,17 @@ pub(super) const LOG: Setting = Setting {
     help: "What is logged on stderr",
 };
 
+pub(super) const LOG_FORMAT: Setting = Setting {
+    key: "log_format",
+    flag: "log-format",
+    shape: Shape::Value("FORMAT"),
+    env: &["BEAMLINK_LOG_FORMAT"],
+    default: Some("text"),
+    expects: "one of text, json",
+    heading: RUN,
+    help: "How log lines look: text, or json, one object a line",
+};
+
 /// `--json` of a command that asks a peer something.
 pub(super) const ANSWER_JSON: Setting = Setting {
     help: "One JSON object on stdout, {\"ok\":true,\"value\":…} or {\"ok\":false,\"error\":{\"kind\":…,\"message\":…}}",
@@ -473,4 +484,5 @@ pub(super) const ALL: &[&Setting] = &[
     &TIMEOUT,
     &JSON,
     &LOG,
+    &LOG_FORMAT,
 ];

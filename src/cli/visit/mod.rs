@@ -27,7 +27,7 @@ pub(crate) use server::{CallArgs, CastArgs, SendArgs};
 pub(crate) use table::aligned;
 
 use super::exit::Exit;
-use super::output::start_log;
+use super::output::{LogFormat, start_log};
 use super::settings::{Surroundings, Visit, VisitFlags};
 
 /// The longest that a step of the connection set-up may take, as in a BEAM (`net_setuptime`).
@@ -75,7 +75,7 @@ pub(crate) fn run(mut command: impl Command) -> Exit {
         Err(error) => return tell(Err(Failure::usage(error)), false),
     };
     if let Some(filter) = &settings.log {
-        start_log(filter);
+        start_log(filter, LogFormat::Text);
     }
     for warning in &settings.warnings {
         eprintln!("beamlink: warning: {warning}");

@@ -186,7 +186,7 @@ mod tests {
         let third = packet(Some("third"));
         assert_eq!(reason(&["one", "second"], &third), "other_secret");
         assert_eq!(reason(&[], &third), "no_secret");
-        assert_eq!(reason(&["third"], &third[..48]), "truncated");
+        assert_eq!(reason(&["third"], &third[..32]), "truncated");
         assert_eq!(reason(&["third"], &third[..40]), "truncated");
         assert_eq!(reason(&["one"], &packet(None)[..30]), "truncated");
         assert_eq!(reason(&["one"], b"GET / HTTP/1.1"), "not_gossip");

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::term::{AtomError, DecodeError, EncodeError, Fault};
+use crate::term::{Atom, AtomError, DecodeError, EncodeError, Fault};
 
 /// A value of Rust that no term can express.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +31,10 @@ pub enum SerializeError {
     /// A helper was put on a field whose type it does not fit.
     #[error("{0} is wanted by the helper on a field")]
     Helper(&'static str),
+    /// There is a record of OTP 29 in it, and this peer is of an earlier release: it would end the connection. Send a tuple
+    /// or a map.
+    #[error("a record of OTP 29 was not sent to {}, which knows none and would end the connection; send a tuple or a map", .0.as_str())]
+    Record(Atom),
     /// What a `Serialize` said itself.
     #[error("{0}")]
     Custom(Box<str>),

@@ -131,8 +131,20 @@ fn too_many(wanted: u64, start: usize) -> Failed {
 impl<'de> de::SeqAccess<'de> for Elements<'_, 'de> {
     type Error = Failed;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        self.next(|reader| seed.deserialize(reader))
+        if self.left == 0 {
+            return self.next(|reader| seed.deserialize(reader));
+        }
+        // As `next`, in a form that compilers make one loop of.
+        self.taken += 1;
+        self.left -= 1;
+        self.reader.paid();
+        let start = self.reader.cursor;
+        match seed.deserialize(&mut *self.reader) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(error.at(start.position()).under_index(self.taken - 1)),
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -220,14 +232,20 @@ impl<'de> de::MapAccess<'de> for Pairs<'_, 'de> {
             true => seed.deserialize(Name(self.reader)),
             false => seed.deserialize(&mut *self.reader),
         };
-        key.map(Some).map_err(|error| error.at(start))
+        match key {
+            Ok(key) => Ok(Some(key)),
+            Err(error) => Err(error.at(start)),
+        }
     }
 
+    #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
         self.reader.paid();
-        let start = self.reader.position();
-        let value = seed.deserialize(&mut *self.reader);
-        value.map_err(|error| error.at(start).under_key(&self.key_text()))
+        let start = self.reader.cursor;
+        match seed.deserialize(&mut *self.reader) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.at(start.position()).under_key(&self.key_text())),
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {

@@ -11,7 +11,7 @@ use serde::ser::{self, Serialize, Serializer};
 
 use super::source::{is_reading, share};
 use super::{MARK, name};
-use crate::term::{Atom, Decoder, Map, Pid, Port, Reference, Term};
+use crate::term::{Atom, Decoder, Fields, Map, Pid, Port, Reference, Term};
 
 /// A term as others see it.
 struct Carried<'a>(&'a Term);
@@ -149,8 +149,49 @@ impl<'de> Visitor<'de> for KeptVisitor {
     }
 }
 
+/// As [`TermVisitor`], for a term of one kind.
+struct KindVisitor<T> {
+    /// Reads it without making a term of it, if it is as nodes of today send it.
+    at_once: fn(&mut Fields<'_>) -> Option<T>,
+    of: fn(Term) -> Result<T, Term>,
+    what: &'static str,
+}
+
+impl<T> KindVisitor<T> {
+    fn made<E: de::Error>(&self, term: Term) -> Result<T, E> {
+        (self.of)(term).map_err(|other| {
+            let (other, what) = (other.to_elixir(), self.what);
+            E::custom(format_args!("invalid type: {other}, expected {what}"))
+        })
+    }
+}
+
+impl<'de, T> Visitor<'de> for KindVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        TermVisitor.expecting(f)
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<T, E> {
+        let mut fields = Fields::new(bytes);
+        match (self.at_once)(&mut fields) {
+            Some(made) if fields.position() == bytes.len() => Ok(made),
+            _ => self.made(decoded(bytes)?),
+        }
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        self.made(TermVisitor.visit_str(text)?)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, kept: D) -> Result<T, D::Error> {
+        self.made(TermVisitor.visit_newtype_struct(kept)?)
+    }
+}
+
 macro_rules! pass {
-    ($($type:ident, $variant:ident, $what:literal);*) => {
+    ($($type:ident, $variant:ident, $at_once:expr, $what:literal);*) => {
         $(impl Serialize for $type {
             /// As [`Term`] does.
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -161,20 +202,25 @@ macro_rules! pass {
         impl<'de> Deserialize<'de> for $type {
             /// As [`Term`] does.
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
-                match Term::deserialize(deserializer)? {
-                    Term::$variant(found) => Ok(found),
-                    other => Err(de::Error::custom(format_args!(
-                        "invalid type: {}, expected {}",
-                        other.to_elixir(),
-                        $what,
-                    ))),
-                }
+                let visitor = KindVisitor {
+                    at_once: $at_once,
+                    of: |term| match term {
+                        Term::$variant(found) => Ok(found),
+                        other => Err(other),
+                    },
+                    what: $what,
+                };
+                deserializer.deserialize_newtype_struct(name::TERM, visitor)
             }
         })*
     };
 }
 
-pass!(Pid, Pid, "a pid"; Port, Port, "a port"; Reference, Ref, "a reference");
+pass!(
+    Pid, Pid, |fields| fields.pid(), "a pid";
+    Port, Port, |_| None, "a port";
+    Reference, Ref, |fields| fields.reference(), "a reference"
+);
 
 impl Serialize for Atom {
     /// As an atom by [`serialize`](super::serialize), and as its text by other formats.

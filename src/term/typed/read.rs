@@ -425,14 +425,14 @@ impl<'de> Reader<'de> {
     }
 
     fn letter(&mut self, wanted: &dyn Expected) -> Result<char> {
-        let error = self.mismatch(wanted);
-        match self.number()? {
-            Some(Number::Int(code)) => u32::try_from(code)
-                .ok()
-                .and_then(char::from_u32)
-                .ok_or(error),
-            _ => Err(error),
+        let start = self.cursor;
+        if let Some(Number::Int(code)) = self.number()?
+            && let Some(letter) = u32::try_from(code).ok().and_then(char::from_u32)
+        {
+            return Ok(letter);
         }
+        self.cursor = start;
+        Err(self.mismatch(wanted))
     }
 }
 

@@ -4,6 +4,9 @@
 //! `SCALE=10000` (`scripts/conformance` sets it) for the full size; a test runs a tenth of it or less. A line that begins
 //! with `scale:` is what was measured.
 
+mod handshakes;
+mod links;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
@@ -12,14 +15,12 @@ use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
 
 use super::bench::{from, refusal, seconds};
+use crate::GossipSecret;
 use crate::cluster::*;
-use crate::dist::{
-    AcceptProgress, Acceptor, Decision, Flags, HandshakeError, InitiateProgress, Initiator, Local,
-};
 use crate::gossip::{Codec, Schedule, Verdict};
 use crate::name::NodeName;
-use crate::runtime::{AcceptVerdict, AttemptId, ConnectionTable, DialVerdict, UpVerdict};
-use crate::{Cookie, GossipSecret};
+use crate::runtime::{AttemptId, ConnectionTable, DialVerdict, UpVerdict};
+use handshakes::Conn;
 
 const LATENCY: Duration = Duration::from_millis(1);
 /// How long a dial waits for a host that does not answer.
@@ -91,16 +92,6 @@ struct Node {
     met: Vec<Duration>,
 }
 
-/// A handshake under way.
-struct Conn {
-    ends: [usize; 2],
-    lives: [u32; 2],
-    initiator: Initiator,
-    acceptor: Acceptor,
-    dial: AttemptId,
-    accept: Option<AttemptId>,
-}
-
 struct Sim {
     start: Instant,
     now: Duration,
@@ -115,15 +106,6 @@ struct Sim {
     ear: Codec,
     /// Nodes from here on and those before it do not reach each other.
     cut: Option<usize>,
-}
-
-fn local(node: &Node) -> Local {
-    Local {
-        name: node.name.clone(),
-        creation: node.life + 1,
-        flags: Flags::OFFERED,
-        cookie: Cookie::new("c"),
-    }
 }
 
 impl Sim {
@@ -294,209 +276,6 @@ impl Sim {
         self.after(LATENCY * 4, What::Dialled { by, life, at, id });
     }
 
-    fn dialled(&mut self, by: usize, at: usize, id: AttemptId) {
-        self.numbered += 1;
-        let conn = self.numbered;
-        let challenges: [u32; 2] = [self.rng.random(), self.rng.random()];
-        let peer = self.nodes[at].name.clone();
-        let (initiator, first) = Initiator::new(local(&self.nodes[by]), peer, challenges[0]);
-        let acceptor = Acceptor::new(local(&self.nodes[at]), challenges[1]);
-        self.conns.insert(
-            conn,
-            Conn {
-                ends: [by, at],
-                lives: [self.nodes[by].life, self.nodes[at].life],
-                initiator,
-                acceptor,
-                dial: id,
-                accept: None,
-            },
-        );
-        if !self.nodes[at].up {
-            self.ends(conn, RefusalKind::NameUnknown);
-        } else {
-            self.send(conn, true, first);
-        }
-    }
-
-    fn send(&mut self, conn: u64, to_acceptor: bool, bytes: Vec<u8>) {
-        let [by, at] = self.conns[&conn].ends;
-        match self.reaches(by, at) {
-            true => self.after(
-                LATENCY,
-                What::Message {
-                    conn,
-                    to_acceptor,
-                    bytes,
-                },
-            ),
-            false => self.after(SETUP_TIME, What::Hangs { conn }),
-        }
-    }
-
-    fn message(&mut self, number: u64, to_acceptor: bool, bytes: &[u8]) {
-        let Some(conn) = self.conns.get(&number) else {
-            return;
-        };
-        let ([by, at], lives) = (conn.ends, conn.lives);
-        if !self.alive(by, lives[0]) || !self.alive(at, lives[1]) {
-            return self.ends(number, RefusalKind::NameUnknown);
-        }
-        match to_acceptor {
-            true => self.at_acceptor(number, by, at, bytes),
-            false => self.at_initiator(number, by, at, bytes),
-        }
-    }
-
-    fn at_acceptor(&mut self, number: u64, by: usize, at: usize, bytes: &[u8]) {
-        let Some(conn) = self.conns.get_mut(&number) else {
-            return;
-        };
-        match conn.acceptor.receive(bytes) {
-            Ok(AcceptProgress::Decide(hello)) => {
-                let verdict = self.nodes[at].table.accept(&hello.name);
-                let (decision, id) = match verdict {
-                    AcceptVerdict::Ok(id) => (Decision::Ok, Some(id)),
-                    AcceptVerdict::OkSimultaneous(id) => (Decision::OkSimultaneous, Some(id)),
-                    AcceptVerdict::Alive(id) => (Decision::Alive, Some(id)),
-                    AcceptVerdict::Nok => (Decision::Nok, None),
-                };
-                conn.accept = id;
-                match conn.acceptor.decide(decision) {
-                    Ok(replies) => {
-                        for reply in replies {
-                            self.send(number, false, reply);
-                        }
-                    }
-                    Err(error) => self.farewell(number, &error),
-                }
-                if decision == Decision::OkSimultaneous && at >= self.guests {
-                    self.gives_up(at, by);
-                }
-            }
-            Ok(AcceptProgress::Send(reply)) => self.send(number, false, reply),
-            Ok(AcceptProgress::Done(ack, _)) => {
-                self.send(number, false, ack);
-                let id = conn_accept(&self.conns, number);
-                self.up(at, by, id, Direction::Inbound);
-            }
-            Err(error) => self.farewell(number, &error),
-        }
-    }
-
-    /// A BEAM ends its own attempt when it answers `ok_simultaneous`.
-    fn gives_up(&mut self, beam: usize, peer: usize) {
-        let own = self
-            .conns
-            .iter()
-            .find(|(_, conn)| conn.ends == [beam, peer]);
-        let own = own.map(|(number, _)| *number);
-        if let Some(number) = own {
-            self.ends(number, RefusalKind::AlreadyConnected);
-        }
-    }
-
-    fn farewell(&mut self, number: u64, error: &HandshakeError) {
-        match Acceptor::farewell(error) {
-            Some(bytes) => self.send(number, false, bytes),
-            None => self.ends(number, RefusalKind::AlreadyConnected),
-        }
-    }
-
-    fn at_initiator(&mut self, number: u64, by: usize, at: usize, bytes: &[u8]) {
-        let Some(conn) = self.conns.get_mut(&number) else {
-            return;
-        };
-        match conn.initiator.receive(bytes) {
-            Ok(InitiateProgress::Wait) => {}
-            Ok(InitiateProgress::Send(reply)) => self.send(number, true, reply),
-            Ok(InitiateProgress::Alive) => {
-                let dead = !self.nodes[by].links.contains_key(&at);
-                let reply = conn.initiator.alive(dead);
-                match dead {
-                    true => self.send(number, true, reply),
-                    false => self.ends(number, RefusalKind::AlreadyConnected),
-                }
-            }
-            Ok(InitiateProgress::Done(_)) => {
-                let id = conn.dial;
-                self.conns.remove(&number);
-                if !self.up(by, at, id, Direction::Outbound) {
-                    self.errand_ends(by, at, Some(RefusalKind::AlreadyConnected));
-                }
-            }
-            Err(_) => self.ends(number, RefusalKind::AlreadyConnected),
-        }
-    }
-
-    /// A handshake comes to nothing.
-    fn ends(&mut self, number: u64, kind: RefusalKind) {
-        let Some(conn) = self.conns.remove(&number) else {
-            return;
-        };
-        let ([by, at], [dialler, acceptor]) = (conn.ends, conn.lives);
-        let names = [self.nodes[by].name.clone(), self.nodes[at].name.clone()];
-        if let Some(id) = conn.accept
-            && self.alive(at, acceptor)
-        {
-            self.nodes[at].table.ended(&names[0], id);
-            if self.nodes[at].links.get(&by) == Some(&id) {
-                self.down(at, by);
-            }
-        }
-        if self.alive(by, dialler) {
-            self.nodes[by].table.ended(&names[1], conn.dial);
-            self.errand_ends(by, at, Some(kind));
-        }
-    }
-
-    /// Whether this attempt is the connection now.
-    fn up(&mut self, node: usize, peer: usize, id: AttemptId, direction: Direction) -> bool {
-        let (now, name) = (self.now, self.nodes[peer].name.clone());
-        let it = &mut self.nodes[node];
-        match it.table.up(&name, id) {
-            UpVerdict::Lost => return false,
-            UpVerdict::Up | UpVerdict::Replaced(_) => {}
-        }
-        it.links.insert(peer, id);
-        it.met.push(now);
-        if direction == Direction::Outbound && it.membership.is_some() {
-            it.errands -= 1;
-        }
-        if let Some(membership) = &mut it.membership {
-            membership.connected(now, &name, false, direction);
-        }
-        self.pump(node);
-        true
-    }
-
-    fn down(&mut self, node: usize, peer: usize) {
-        let (now, name) = (self.now, self.nodes[peer].name.clone());
-        let it = &mut self.nodes[node];
-        let Some(id) = it.links.remove(&peer) else {
-            return;
-        };
-        it.table.ended(&name, id);
-        if let Some(membership) = &mut it.membership {
-            membership.disconnected(now, &name, DownReason::ConnectionClosed);
-        }
-        self.pump(node);
-    }
-
-    fn errand_ends(&mut self, by: usize, at: usize, failed: Option<RefusalKind>) {
-        let (now, name) = (self.now, self.nodes[at].name.clone());
-        let node = &mut self.nodes[by];
-        let Some(membership) = &mut node.membership else {
-            return;
-        };
-        node.errands -= 1;
-        match failed {
-            Some(kind) => membership.dial_failed(now, &name, refusal(kind)),
-            None => membership.found(now, &name),
-        }
-        self.pump(by);
-    }
-
     /// Three peers say whom they list: BEAMs all BEAMs that gossip.
     fn ask_peers(&mut self, of: usize) {
         let peers: Vec<usize> = self.nodes[of].links.keys().copied().collect();
@@ -554,32 +333,6 @@ impl Sim {
         }
     }
 
-    /// The process ends; it starts again after `pause`.
-    fn restart(&mut self, of: usize, pause: Duration) {
-        let mut peers: Vec<usize> = self.nodes[of].links.keys().copied().collect();
-        peers.sort_unstable();
-        self.nodes[of].up = false;
-        self.nodes[of].membership = None;
-        for peer in peers {
-            self.down(of, peer);
-            self.down(peer, of);
-        }
-        self.after(pause, What::Boot { of });
-    }
-
-    /// Nothing passes between the first so many nodes and the others any more, and all notice.
-    fn cut(&mut self, at: usize) {
-        self.cut = Some(at);
-        for node in 0..self.nodes.len() {
-            let links = self.nodes[node].links.keys().copied();
-            let mut lost: Vec<usize> = links.filter(|peer| !self.reaches(node, *peer)).collect();
-            lost.sort_unstable();
-            for peer in lost {
-                self.down(node, peer);
-            }
-        }
-    }
-
     /// How many of the links that should be there are not.
     fn missing(&self) -> usize {
         let guests = self.nodes.iter().take(self.guests);
@@ -613,16 +366,12 @@ impl Sim {
         let burst = guests().map(|node| burst(&node.met)).max().unwrap_or(0);
         assert!(at_once <= MembershipConfig::default().dials, "{at_once}");
         eprintln!(
-            "scale: {what}: all know all after {taken:.1} s; {:.1} dials a guest so far, at most {at_once} of one guest at once; \
+            "scale: {what} (seed {}): all know all after {taken:.1} s; {:.1} dials a guest so far, at most {at_once} of one guest at once; \
              at most {burst} connections came up at one guest within a second",
+            seed(),
             dials as f64 / self.guests as f64,
         );
     }
-}
-
-fn conn_accept(conns: &BTreeMap<u64, Conn>, number: u64) -> AttemptId {
-    let accept = conns.get(&number).and_then(|conn| conn.accept);
-    accept.unwrap_or(AttemptId(0))
 }
 
 /// The most moments within one second.
