@@ -16,8 +16,10 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn results() -> Value {
-    serde_json::from_str(&read("benches/results.json")).unwrap()
+/// `None` before the first run.
+fn results() -> Option<Value> {
+    let text = fs::read_to_string(root().join("benches/results.json")).ok()?;
+    Some(serde_json::from_str(&text).unwrap())
 }
 
 /// A workload is argued about once for all releases.
@@ -34,7 +36,7 @@ fn of_any_release(workload: &str) -> String {
 #[test]
 fn every_missed_target_is_argued() {
     let document = read("docs/PERFORMANCE.md");
-    let results = results();
+    let Some(results) = results() else { return };
     for row in results["rows"].as_array().unwrap() {
         let is_missed = |target: &Value| target["met"] == false;
         if row["targets"].as_array().unwrap().iter().any(is_missed) {
@@ -50,6 +52,9 @@ fn every_missed_target_is_argued() {
 
 #[test]
 fn short_tables_are_those_of_the_results() {
+    if results().is_none() {
+        return;
+    }
     let results = read("benches/RESULTS.md");
     let table = results.split_once("## In short\n\n").unwrap().1;
     let table = table.split_once("\n\n").unwrap().0;
@@ -73,7 +78,7 @@ fn short_tables_are_those_of_the_results() {
 
 #[test]
 fn the_results_have_every_group_and_small_pictures() {
-    let results = results();
+    let Some(results) = results() else { return };
     let rows = results["rows"].as_array().unwrap();
     for group in [
         "terms", "messages", "bulk", "calls", "served", "commands", "memory", "crowd", "gossip",

@@ -9,8 +9,8 @@ use crate::row::{Cells, OURS, Row, Target};
 use crate::worker::Worker;
 
 /// Messages of a contender in one round; the slow ones send fewer.
-const MANY: usize = 400_000;
-const FEW: usize = 60_000;
+const MANY: usize = 200_000;
+const FEW: usize = 40_000;
 
 pub(super) fn measure(lab: &mut Lab, plan: Plan) -> Result<Measured, Failure> {
     let mut rows = Vec::new();
@@ -131,7 +131,7 @@ pub(super) fn sunk(sink: &mut Worker) -> Result<[f64; 3], Failure> {
 }
 
 fn between_ours(lab: &mut Lab, plan: Plan) -> Result<Row, Failure> {
-    let count = plan.of(5 * MANY);
+    let count = plan.of(10 * MANY);
     let mut cells = Cells::default();
     for _ in 0..plan.rounds {
         lab.far.ask(&format!("sink {count} 0"))?;
