@@ -61,6 +61,12 @@ impl Listen {
                 secret: secret.clone(),
             });
         }
+        if let Some(secret) = &gossip.old_secret {
+            candidates.push(Candidate {
+                label: from.origin(&table::OLD_SECRET_FILE).to_string(),
+                secret: secret.clone(),
+            });
+        }
         for (at, text) in (1..).zip(to_try.get(&table::SECRET).unwrap_or_default()) {
             candidates.push(Candidate {
                 label: format!("flag --secret {at}"),
