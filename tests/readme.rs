@@ -47,6 +47,8 @@ fn every_command_of_the_readme_works() {
         if command == "./scripts/demo" {
             demo_shows_the_cluster(&said);
             demo_does_without_elixir(root);
+        } else if command.starts_with("beamlink doctor") {
+            assert!(said.contains("healthy: 1 of 1 nodes answered"), "{said}");
         } else if asks || command.starts_with("beamlink term") {
             assert_eq!(without_numbers(&said), without_numbers(&shown), "{command}");
         }
