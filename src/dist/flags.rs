@@ -184,7 +184,7 @@ mod tests {
     fn the_sets_are_those_of_the_running_releases() {
         // erts_internal:get_dflags/0 of OTP 25 and 27 (PROTOCOL.md, B.3).
         assert_eq!(MANDATORY_25, Flags(0x107_0f84 | 0x10));
-        assert_eq!(Flags::OFFERED, Flags(0x2D_07DF_5FBD));
+        assert_eq!(Flags::OFFERED, Flags(0x6D_07DF_5FBD));
     }
 
     #[test]

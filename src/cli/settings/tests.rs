@@ -159,6 +159,7 @@ fn every_variable_of_a_row_is_read_and_the_rows_are_consistent() {
         (Shape::Switch, _) => "false",
         (_, "an IPv4 address such as 172.20.255.255" | "an IP address") => "10.1.2.3",
         (_, "one of auto, external, embedded, none") => "embedded",
+        (_, "one of text, json") => "json",
         (_, "a path") => "file",
         (Shape::List(_), _) => "a@b",
         _ => "77",
