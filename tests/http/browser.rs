@@ -1,6 +1,6 @@
 //! A real Chromium, driven by ChromeDriver (the W3C's WebDriver protocol).
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -78,10 +78,7 @@ impl<'a> Browser<'a> {
             "{method} {path} HTTP/1.1\r\nHost: {DRIVER}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
         )
         .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let body = text.split_once("\r\n\r\n").unwrap().1;
-        let mut answer: Value = serde_json::from_str(body).unwrap();
+        let mut answer: Value = serde_json::from_slice(&body_of(stream)).unwrap();
         assert!(
             answer["value"]["error"].is_null(),
             "{method} {path}: {answer}"
@@ -151,4 +148,22 @@ impl Drop for Browser<'_> {
             self.ask("DELETE", "", &Value::Null);
         }
     }
+}
+
+/// The body of an answer, by its length: ChromeDriver says that it closes the connection, and does not.
+fn body_of(stream: TcpStream) -> Vec<u8> {
+    let mut stream = BufReader::new(stream);
+    let mut length = 0;
+    let mut line = String::new();
+    while stream.read_line(&mut line).unwrap() > "\r\n".len() {
+        if let Some((name, value)) = line.trim_end().split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap();
+        }
+        line.clear();
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    body
 }
