@@ -48,10 +48,10 @@ fn an_edge_is_cut_and_the_page_shows_it() {
             Err(missing) => return interop::skip(name, &missing),
         };
         browser.open(&format!("http://127.0.0.1:{PORT}/"));
-        browser.wait("document.querySelectorAll('.dot.up').length === 6");
+        browser.wait("document.querySelectorAll('g.dot.up').length === 6");
         browser.wait("document.querySelectorAll('.edge').length === 15");
         browser.wait("document.querySelectorAll('.edge.missing').length === 0");
-        browser.wait("document.querySelectorAll('.dot.member').length === 5");
+        browser.wait("document.querySelectorAll('g.dot.member').length === 5");
         browser.wait("document.getElementById('ready').textContent === 'ready'");
         let rows = browser.value("document.getElementById('rows').innerText");
         let otp = nodes[0].value("System.otp_release()");
@@ -77,7 +77,7 @@ fn an_edge_is_cut_and_the_page_shows_it() {
         browser.wait("document.querySelectorAll('.edge.missing').length === 1");
         browser.wait("document.querySelector('.edge.missing title').textContent === 'ex_esdb@node1 – ex_esdb@node3: missing'");
         browser.wait("document.getElementById('findings').innerText.includes('missing-edge')");
-        let label = "document.querySelector('.dot[aria-label^=\"ex_esdb@node1,\"]').getAttribute('aria-label')";
+        let label = "document.querySelector('g.dot[aria-label^=\"ex_esdb@node1,\"]').getAttribute('aria-label')";
         let label = browser.value(label);
         assert!(
             label
@@ -92,7 +92,7 @@ fn an_edge_is_cut_and_the_page_shows_it() {
 
         // A node that goes is shown as gone.
         nodes.pop().unwrap().kill9();
-        browser.wait("document.querySelectorAll('.dot.down, .dot.connecting').length === 1");
+        browser.wait("document.querySelectorAll('g.dot.down, g.dot.connecting').length === 1");
         browser.wait("document.getElementById('ready').textContent === 'not ready'");
         let phone = json!({"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true});
         browser.devtools("Emulation.setDeviceMetricsOverride", &phone);
