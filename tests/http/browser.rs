@@ -65,7 +65,7 @@ impl<'a> Browser<'a> {
     #[track_caller]
     fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
         let body = match method {
-            "GET" => String::new(),
+            "GET" | "DELETE" => String::new(),
             _ => body.to_string(),
         };
         let path = format!("{}{path}", self.session);
