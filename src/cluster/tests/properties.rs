@@ -12,22 +12,6 @@ use super::{absent, fail, there};
 use crate::cluster::*;
 use crate::name::NodeName;
 
-const KINDS: [RefusalKind; 13] = [
-    RefusalKind::Unresolvable,
-    RefusalKind::EpmdUnreachable,
-    RefusalKind::NameUnknown,
-    RefusalKind::PortClosed,
-    RefusalKind::Silent,
-    RefusalKind::Closed,
-    RefusalKind::AlreadyConnected,
-    RefusalKind::Cookie,
-    RefusalKind::Flags,
-    RefusalKind::NotAllowed,
-    RefusalKind::NameForm,
-    RefusalKind::NameTaken,
-    RefusalKind::Garbage,
-];
-
 #[derive(Debug, Clone)]
 enum Step {
     Heard(usize, u8),
@@ -43,7 +27,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let who = 0usize..14;
-    let kind = select(&KINDS[..]);
+    let kind = select(&RefusalKind::ALL[..]);
     let reason = select(vec![
         DownReason::ConnectionClosed,
         DownReason::NetTickTimeout,
@@ -300,7 +284,7 @@ proptest! {
     /// Whatever befalls a node given by hand, it is tried again within the longest backoff.
     #[test]
     fn by_hand_is_tried_for_ever(
-        kinds in proptest::collection::vec(select(&KINDS[..]), 1..40), found in 0usize..4, seed: u64,
+        kinds in proptest::collection::vec(select(&RefusalKind::ALL[..]), 1..40), found in 0usize..4, seed: u64,
     ) {
         let mut bench = Bench::new();
         bench.membership = Membership::new(MembershipConfig::default(), node("own"), seed);
