@@ -32,6 +32,7 @@ defmodule Fixture do
   defp children do
     [
       Fixture.Nodes,
+      Fixture.Partitions,
       Fixture.Echo,
       Fixture.Counter,
       Fixture.Slow,

@@ -12,7 +12,7 @@ use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use interop::{Comparison, Otp, Outcome, Scenario, scenarios};
+use interop::{Comparison, Guest, Otp, Outcome, Scenario, scenarios};
 
 /// Each column: its name, and the releases of its nodes.
 const COLUMNS: [(&str, &[&str]); 4] = [
@@ -127,7 +127,7 @@ fn cell(scenario: &Scenario, releases: &[&str], binary: &Path) -> Cell {
         suite => Otp::of(suite),
     };
     let otps: Result<Vec<Otp>, _> = releases.iter().map(otp).collect();
-    let run = otps.and_then(|otps| scenario.compare(&otps, binary));
+    let run = otps.and_then(|otps| scenario.compare(&otps, Guest::Beamlink(binary)));
     run.map_err(|missing| missing.to_string())
 }
 
@@ -150,14 +150,23 @@ impl Report {
             let place = format!("- {}, {name}: ", scenario.name);
             match cells.get(&(row, column)) {
                 Some(Ok(comparison)) => {
-                    let Comparison { with, without, .. } = comparison;
-                    let borne = scenario.borne(with, without);
+                    let Comparison {
+                        with,
+                        without,
+                        borne,
+                        pairs,
+                        ..
+                    } = comparison;
                     let verdict = match (comparison.harm.is_empty(), borne.is_empty()) {
                         (false, _) => "**harm**",
                         (true, true) => "no harm",
                         (true, false) => "no harm but what OTP makes of it",
                     };
-                    let _ = write!(self.rows, " {verdict}; {} |", figures(with, without));
+                    let runs = match pairs {
+                        1 => String::new(),
+                        pairs => format!(" (by {pairs} runs of each)"),
+                    };
+                    let _ = write!(self.rows, " {verdict}{runs}; {} |", figures(with, without));
                     self.harmed += usize::from(!comparison.harm.is_empty());
                     for found in &comparison.harm {
                         self.faults.push((place.clone(), found.to_string()));

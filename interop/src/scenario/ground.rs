@@ -1,14 +1,15 @@
 //! The hosts of a run, what runs there, and how each step happens to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::settled::ordered;
 use super::strangers::{self, Door, Names, Starving};
-use super::{COOKIE, EPMD_PORT, Figure, GUESTS, HEALED, Outcome, Peer, Scenario, Step, Who};
+use super::{COOKIE, EPMD_PORT, Figure, GUESTS, Guest, HEALED, Outcome, Peer, Scenario, Step, Who};
 use crate::beam::{BeamNode, BeamOptions};
 use crate::beamlink::{Beamlink, BeamlinkOptions};
 use crate::epmd::Epmd;
@@ -33,7 +34,9 @@ pub(super) static QUIET: RwLock<()> = RwLock::new(());
 pub(super) struct Ground<'a> {
     // Dropped before the hosts that they run on.
     starving: Vec<(Who, Starving)>,
-    pub(super) guests: [Option<Beamlink>; 2],
+    guests: [Option<Beamlink>; 2],
+    /// A real node in the place of the first guest.
+    stand_in: Option<BeamNode>,
     pub(super) nodes: Vec<Option<BeamNode>>,
     links: BTreeMap<usize, Link>,
     epmds: BTreeMap<usize, Epmd>,
@@ -41,7 +44,7 @@ pub(super) struct Ground<'a> {
     /// Those of the nodes, of the guests, and [`FAR`].
     hosts: Vec<Namespace>,
     _bridge: Bridge,
-    binary: Option<&'a Path>,
+    guest: Option<Guest<'a>>,
     pub(super) scenario: &'a Scenario,
     pub(super) peers: Vec<Peer>,
     releases: &'a [Otp],
@@ -53,13 +56,19 @@ pub(super) struct Ground<'a> {
     /// What the guest remembers between its lives.
     memory: PathBuf,
     pub(super) outcome: Outcome,
+    /// Who lost whom, of the real nodes.
+    pub(super) lost: Vec<(String, String)>,
+    /// What explains that: to whom something was done, between which two, and whom `global` parted.
+    pub(super) disturbed: BTreeSet<String>,
+    pub(super) parted: BTreeSet<(String, String)>,
+    pub(super) cut: BTreeSet<(String, String)>,
 }
 
 impl<'a> Ground<'a> {
     pub(super) fn new(
         scenario: &'a Scenario,
         releases: &'a [Otp],
-        binary: Option<&'a Path>,
+        guest: Option<Guest<'a>>,
     ) -> Result<Ground<'a>, Missing> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let peers = scenario.peers.iter().map(|peer| peer.on.as_str());
@@ -81,6 +90,7 @@ impl<'a> Ground<'a> {
         Ok(Ground {
             starving: Vec::new(),
             guests: [None, None],
+            stand_in: None,
             nodes: (0..nodes).map(|_| None).collect(),
             links: BTreeMap::new(),
             epmds: epmds.collect::<Result<BTreeMap<usize, Epmd>, Missing>>()?,
@@ -88,7 +98,7 @@ impl<'a> Ground<'a> {
             hosts_table: hosts[0].hosts()?,
             hosts,
             _bridge: bridge,
-            binary,
+            guest,
             scenario,
             peers: scenario.peers.clone(),
             releases,
@@ -97,6 +107,10 @@ impl<'a> Ground<'a> {
             away: Vec::new(),
             memory: std::env::temp_dir().join(folder),
             outcome: Outcome::default(),
+            lost: Vec::new(),
+            disturbed: BTreeSet::new(),
+            parted: BTreeSet::new(),
+            cut: BTreeSet::new(),
         })
     }
 
@@ -113,6 +127,7 @@ impl<'a> Ground<'a> {
     }
 
     pub(super) fn happens(&mut self, step: &Step) -> Result<(), Missing> {
+        self.explains(step);
         match step {
             Step::Starts(all) => self.start(all)?,
             Step::Stops(who) => self.ends(*who, true),
@@ -213,7 +228,7 @@ impl<'a> Ground<'a> {
                 }
             }
             Step::Sees(who, expression, expected) => {
-                if self.binary.is_some()
+                if self.guest.is_some()
                     && let Some(node) = self.node(*who)
                 {
                     node.wait_until(expression, expected, HEALED);
@@ -223,6 +238,40 @@ impl<'a> Ground<'a> {
             Step::Whole(name) => self.whole(name),
         }
         Ok(())
+    }
+
+    /// Notes between which real nodes a step may end connections.
+    fn explains(&mut self, step: &Step) {
+        let name = |who: &Who| match who {
+            Who::Node(at) => Some(self.scenario.name_of(&self.peers[*at])),
+            Who::Guest | Who::SecondGuest => None,
+        };
+        let mut disturbed: Vec<&Who> = Vec::new();
+        match step {
+            Step::Stops(who)
+            | Step::Killed(who)
+            | Step::Freezes(who)
+            | Step::Starves(who)
+            | Step::Readdressed(who)
+            | Step::Impaired(who, _) => disturbed.push(who),
+            Step::Unplugged(all) => disturbed.extend(all),
+            Step::Parted(some, others) => {
+                let pairs = some.iter().flat_map(|one| {
+                    let others = others.iter().filter_map(name);
+                    others.filter_map(move |other| Some(ordered(&name(one)?, &other)))
+                });
+                let pairs: Vec<_> = pairs.collect();
+                self.parted.extend(pairs);
+            }
+            Step::Deafened(from, to) => {
+                let pair = name(from).zip(name(to));
+                self.parted
+                    .extend(pair.map(|(from, to)| ordered(&from, &to)));
+            }
+            _ => {}
+        }
+        let disturbed: Vec<String> = disturbed.into_iter().filter_map(name).collect();
+        self.disturbed.extend(disturbed);
     }
 
     fn node(&mut self, who: Who) -> Option<&mut BeamNode> {
@@ -246,7 +295,14 @@ impl<'a> Ground<'a> {
 
     fn start(&mut self, all: &[Who]) -> Result<(), Missing> {
         let quiet = QUIET.read();
-        if let Some(binary) = self.binary {
+        if let Some(Guest::Beam(deeds)) = self.guest
+            && all.contains(&Who::Guest)
+        {
+            let mut stand_in = BeamNode::start(self.stand_in())?;
+            stand_in.value(deeds);
+            self.stand_in = Some(stand_in);
+        }
+        if let Some(Guest::Beamlink(binary)) = self.guest {
             for (number, who) in [Who::Guest, Who::SecondGuest].iter().enumerate() {
                 if all.contains(who) {
                     self.guests[number] = Some(Beamlink::start(self.beamlink(binary, number)));
@@ -265,6 +321,27 @@ impl<'a> Ground<'a> {
         }
         drop(quiet);
         Ok(())
+    }
+
+    /// A real node in the place of the guest.
+    fn stand_in(&self) -> BeamOptions<'_> {
+        let scenario = self.scenario;
+        let name = scenario.guest(0);
+        let options = BeamOptions::new(&self.releases[0], &name, COOKIE, EPMD_PORT)
+            .on(&self.hosts[scenario.peers.len()])
+            .net_ticktime(scenario.ticktime)
+            .env("FIXTURE_GOSSIP", "on")
+            .env("FIXTURE_BROADCAST_ONLY", "true")
+            .env("EX_ESDB_GOSSIP_MULTICAST_ADDR", "172.20.255.255");
+        match scenario.secret {
+            Some(secret) => options.env("EX_ESDB_CLUSTER_SECRET", secret),
+            None => options,
+        }
+    }
+
+    /// Whether a guest runs.
+    pub(super) fn is_here(&self, number: usize) -> bool {
+        self.guests[number].is_some() || (number == 0 && self.stand_in.is_some())
     }
 
     fn beamlink(&self, binary: &Path, number: usize) -> BeamlinkOptions<'_> {
@@ -309,7 +386,10 @@ impl<'a> Ground<'a> {
     /// What a node has counted and logged goes with it.
     fn ends(&mut self, who: Who, in_order: bool) {
         let number = match who {
-            Who::Guest => 0,
+            Who::Guest => {
+                self.stand_in = None;
+                0
+            }
             Who::SecondGuest => 1,
             Who::Node(at) => {
                 if let Some(mut node) = self.nodes[at].take() {
@@ -414,7 +494,9 @@ impl<'a> Ground<'a> {
     }
 
     fn name_taken(&mut self) {
-        let Some(binary) = self.binary else { return };
+        let Some(Guest::Beamlink(binary)) = self.guest else {
+            return;
+        };
         let mut twin = Beamlink::start(self.beamlink(binary, 0));
         let status = twin.wait(HEALED);
         let code = status.and_then(|status| status.code());

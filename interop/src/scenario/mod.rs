@@ -24,9 +24,10 @@ const SECRET: &str = "dev_cluster_secret_2025";
 const EPMD_PORT: u16 = 4369;
 /// Longer than anything takes that heals by itself: a guest leaves 10 s between a loss and its next dial.
 const HEALED: Duration = Duration::from_secs(120);
-/// How often a scenario is tried in which there was harm.
-const ATTEMPTS: usize = 3;
-const CHANCY_ATTEMPTS: usize = 5;
+/// How many pairs of runs there are at the most, with a guest and without.
+const PAIRS: usize = 5;
+/// So many runs that do not come to their end are no chance.
+const STUCK: usize = 2;
 /// What guests are called; the second one is there in few scenarios.
 const GUESTS: [(&str, &str); 2] = [("zz_maint_beamlink", "rust0"), ("zz_maint_second", "rust1")];
 
@@ -39,6 +40,15 @@ pub enum Who {
     Guest,
     /// Another guest.
     SecondGuest,
+}
+
+/// Who is the guest of a run.
+#[derive(Debug, Clone, Copy)]
+pub enum Guest<'a> {
+    /// The built `beamlink`.
+    Beamlink(&'a Path),
+    /// A real node in its place, which does this (Elixir) when it has started: a guest that is bad on purpose.
+    Beam(&'a str),
 }
 
 /// One thing that happens.
@@ -136,14 +146,21 @@ pub struct Scenario {
 /// What came of the same with a guest and without.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// With the guest.
+    /// With the guest, in the last run.
     pub with: Outcome,
-    /// Without it.
+    /// Without it, in the last run.
     pub without: Outcome,
     /// What was worse with it, and is not excused.
     pub harm: Vec<Harm>,
-    /// How often it was tried.
-    pub attempts: usize,
+    /// What was worse and is excused, with the reason.
+    pub borne: Vec<(Harm, &'static str)>,
+    /// How many pairs of runs there were.
+    pub pairs: usize,
+}
+
+fn said(panic: Box<dyn std::any::Any + Send>) -> String {
+    let text = panic.downcast::<String>();
+    text.map_or_else(|_| "it panicked".to_owned(), |text| *text)
 }
 
 impl Scenario {
@@ -209,105 +226,90 @@ impl Scenario {
         self
     }
 
-    /// What was worse `with` a guest than `without`: nothing must be. What is excused is not told.
-    pub fn harm(&self, with: &Outcome, without: &Outcome) -> Vec<Harm> {
-        let mut harm = with.harm(without);
-        harm.retain(|harm| self.excuse(harm).is_none());
-        harm
-    }
-
-    /// What was worse and is excused, each with its reason.
-    pub fn borne(&self, with: &Outcome, without: &Outcome) -> Vec<(Harm, &'static str)> {
-        let harm = with.harm(without).into_iter();
-        harm.filter_map(|harm| self.excuse(&harm).map(|reason| (harm, reason)))
-            .collect()
-    }
-
     fn excuse(&self, harm: &Harm) -> Option<&'static str> {
         let found = self.excuses.iter().find(|(kind, _)| *kind == harm.kind);
         found.map(|(_, reason)| *reason)
     }
 
     /// Lets it happen with the guest and without one, both at the same time, so that both find the machine equally
-    /// loaded; again while there is harm, up to three times in all, because what others do to the machine is not there
-    /// three times in a row, and five times where a cluster without a guest falls apart in one way or another by chance.
-    /// The last pair of outcomes is told; losses and resets without a guest are the most of all runs.
+    /// loaded. Where something was worse, up to five such pairs of runs tell chance from harm: harm is where the lower
+    /// quartile with a guest lies above the upper quartile without, which is given up as soon as it cannot come to that.
+    /// What is a guest's doing for certain ([`Kind::Blame`], [`Kind::Flaps`]) is harm where it is seen once.
     ///
     /// # Errors
     /// When this machine cannot, as [`Scenario::run`].
-    pub fn compare(&self, releases: &[Otp], guest: &Path) -> Result<Comparison, Missing> {
-        let most = match self.chancy {
-            true => CHANCY_ATTEMPTS,
-            false => ATTEMPTS,
-        };
-        let mut attempts = 0;
-        // What the cluster does to itself at the worst.
-        let (mut losses, mut resets) = (0, 0);
+    pub fn compare(&self, releases: &[Otp], guest: Guest<'_>) -> Result<Comparison, Missing> {
+        let mut pairs = Vec::new();
+        let mut stuck: [Vec<String>; 2] = Default::default();
         loop {
-            attempts += 1;
-            let mut comparison = self.compare_once(releases, guest, attempts)?;
-            let Comparison {
-                with,
-                without,
-                harm,
-                ..
-            } = &mut comparison;
-            losses = losses.max(without.losses);
-            resets = resets.max(without.resets);
-            (without.losses, without.resets) = (losses, resets);
-            if harm.iter().all(|harm| harm.kind != Kind::Stuck) {
-                *harm = self.harm(with, without);
+            let (with, without) = thread::scope(|scope| {
+                let with = scope.spawn(|| self.run(releases, Some(guest)));
+                let without = scope.spawn(|| self.run(releases, None));
+                (with.join(), without.join())
+            });
+            let mut ended = [None, None];
+            for (at, outcome) in [with, without].into_iter().enumerate() {
+                match outcome {
+                    Ok(outcome) => ended[at] = Some(outcome?),
+                    Err(panic) => stuck[at].push(said(panic)),
+                }
             }
-            if comparison.harm.is_empty() || attempts == most {
+            if let [Some(with), Some(without)] = ended {
+                pairs.push((with, without));
+            }
+            for stuck in stuck.iter().filter_map(|stuck| stuck.last()) {
+                eprintln!("{}: {stuck}", self.name);
+            }
+            if let Some(comparison) = self.judged(&pairs, &stuck) {
                 return Ok(comparison);
-            }
-            for harm in &comparison.harm {
-                eprintln!("{}, attempt {attempts}: {harm}", self.name);
             }
         }
     }
 
-    fn compare_once(
-        &self,
-        releases: &[Otp],
-        guest: &Path,
-        attempts: usize,
-    ) -> Result<Comparison, Missing> {
-        let (with, without) = thread::scope(|scope| {
-            let with = scope.spawn(|| self.run(releases, Some(guest)));
-            let without = scope.spawn(|| self.run(releases, None));
-            (with.join(), without.join())
-        });
-        let stuck = |panic: Box<dyn std::any::Any + Send>| {
-            let text = panic.downcast::<String>();
-            Harm::stuck(text.map_or_else(|_| "it panicked".to_owned(), |text| *text))
-        };
-        let (with, without, harm) = match (with, without) {
-            (Ok(with), Ok(without)) => {
-                let (with, without) = (with?, without?);
-                let harm = self.harm(&with, &without);
-                (with, without, harm)
-            }
-            (Err(panic), _) => {
-                let nothing = Outcome::default();
-                (nothing.clone(), nothing, vec![stuck(panic)])
-            }
-            (_, Err(panic)) => {
-                let nothing = Outcome::default();
-                let mut harm = stuck(panic);
-                harm.text = format!("without a guest: {}", harm.text);
-                (nothing.clone(), nothing, vec![harm])
+    /// What the runs so far say, once they say it.
+    fn judged(&self, pairs: &[(Outcome, Outcome)], stuck: &[Vec<String>; 2]) -> Option<Comparison> {
+        let (with, without) = pairs.last().cloned().unwrap_or_default();
+        let comparison = |harm: Vec<Harm>| {
+            let excuse = |harm: &Harm| self.excuse(harm);
+            let borne = harm
+                .iter()
+                .filter_map(|harm| Some((harm.clone(), excuse(harm)?)));
+            Comparison {
+                borne: borne.collect(),
+                harm: harm
+                    .into_iter()
+                    .filter(|harm| excuse(harm).is_none())
+                    .collect(),
+                pairs: pairs.len(),
+                with: with.clone(),
+                without: without.clone(),
             }
         };
-        Ok(Comparison {
-            with,
-            without,
-            harm,
-            attempts,
-        })
+        for (what, all) in ["with a guest", "without a guest"].iter().zip(stuck) {
+            if all.len() >= STUCK
+                && let Some(last) = all.last()
+            {
+                return Some(comparison(vec![Harm::stuck(format!("{what}: {last}"))]));
+            }
+        }
+        if pairs.is_empty() {
+            return None;
+        }
+        let mut worse = outcome::worse(pairs);
+        // How often it falls apart is chance; that it does so without a cause is not.
+        worse.retain(|harm| !self.chancy || harm.kind != Kind::Losses);
+        let mut open = worse.iter().filter(|harm| self.excuse(harm).is_none());
+        let certain = open.clone().any(|harm| harm.kind.is_certain());
+        if pairs.len() < PAIRS && !certain && open.next().is_some() {
+            for harm in &worse {
+                eprintln!("{}, after {} runs: {harm}", self.name, pairs.len());
+            }
+            return None;
+        }
+        Some(comparison(worse))
     }
 
-    /// Lets it happen, with the guest `binary` or without one. Node number *n* runs the *n*th of `releases`, beginning
+    /// Lets it happen, with a guest or without one. Node number *n* runs the *n*th of `releases`, beginning
     /// anew behind the last.
     ///
     /// # Errors
@@ -315,7 +317,7 @@ impl Scenario {
     ///
     /// # Panics
     /// When the cluster does not become whole again.
-    pub fn run(&self, releases: &[Otp], guest: Option<&Path>) -> Result<Outcome, Missing> {
+    pub fn run(&self, releases: &[Otp], guest: Option<Guest<'_>>) -> Result<Outcome, Missing> {
         let mut ground = ground::Ground::new(self, releases, guest)?;
         for step in &self.steps {
             ground.happens(step)?;

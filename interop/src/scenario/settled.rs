@@ -30,7 +30,7 @@ impl Ground<'_> {
             }
         }
         for (number, who) in [Who::Guest, Who::SecondGuest].into_iter().enumerate() {
-            if self.guests[number].is_some() && here(who) {
+            if self.is_here(number) && here(who) {
                 present.push((None, self.scenario.guest(number), false));
             }
         }
@@ -69,13 +69,26 @@ impl Ground<'_> {
         let members = self.peers.iter().filter(|peer| !peer.stranger);
         let members: Vec<String> = members.map(|peer| self.scenario.name_of(peer)).collect();
         let members = members.join(" ");
-        let losses = node.value(&format!(
-            "length(for {{_, :nodedown, n, _}} <- Fixture.Nodes.events(), to_string(n) in String.split({members:?}), do: n)"
-        ));
-        self.outcome.losses += losses.parse::<usize>().unwrap_or(0);
+        let own = node.name().to_owned();
+        let lost = entries(
+            node,
+            &format!(
+                "for {{_, :nodedown, n, _}} <- Fixture.Nodes.events(), to_string(n) in String.split({members:?}), do: to_string(n)"
+            ),
+        );
+        self.outcome.losses += lost.len();
+        self.lost
+            .extend(lost.into_iter().map(|other| (own.clone(), other)));
+        let blamed = entries(
+            node,
+            "for {by, what, nodes} <- Fixture.Partitions.told(), Enum.any?([by, hd(nodes)], &(to_string(&1) =~ ~r/^zz_maint/)), \
+             do: \"#{by}: #{what} #{Enum.join(nodes, \" \")}\"",
+        );
+        self.outcome.blamed.extend(blamed);
         for line in entries(node, "Fixture.Log.entries()") {
             // Links that real nodes lose are counted above.
             if line.contains("prevent overlapping partitions") {
+                self.cut.extend(pair_in(&line));
                 continue;
             }
             match is_about_guest(&line) {
@@ -125,6 +138,14 @@ impl Ground<'_> {
                 self.nodes[at] = Some(node);
             }
         }
+        let unexplained = self.lost.iter().filter(|(one, other)| {
+            let disturbed = [one, other]
+                .iter()
+                .any(|name| self.disturbed.contains(*name));
+            let pair = ordered(one, other);
+            !disturbed && !self.parted.contains(&pair) && !self.cut.contains(&pair)
+        });
+        self.outcome.unexplained = unexplained.count();
         std::mem::take(&mut self.outcome)
     }
 }
@@ -135,6 +156,19 @@ fn entries(node: &mut BeamNode, list: &str) -> Vec<String> {
     let joined = joined.trim_matches('"');
     let entries = joined.split(MARK).filter(|entry| !entry.is_empty());
     entries.map(str::to_owned).collect()
+}
+
+/// Two nodes, whichever was named first.
+pub(super) fn ordered(one: &str, other: &str) -> (String, String) {
+    let (less, greater) = (one.min(other), one.max(other));
+    (less.to_owned(), greater.to_owned())
+}
+
+/// The two nodes that a line of `global` names.
+fn pair_in(line: &str) -> Option<(String, String)> {
+    let words = line.split_whitespace().filter(|word| word.contains('@'));
+    let mut names = words.map(|word| word.trim_matches(['\'', '"', ':']));
+    Some(ordered(names.next()?, names.next()?))
 }
 
 /// What OTP itself says of any node that falls silent (`dist_util:con_loop/2`) or that it refuses (`dist_util`,
@@ -186,6 +220,16 @@ fn probe(node: &mut BeamNode, spared: &str) -> BTreeMap<String, u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn global_says_whom_it_parts() {
+        let line = "[warning] 'global' at node ex_esdb@node1 requested disconnect from node 'ex_esdb@node0' in order to prevent overlapping partitions";
+        assert_eq!(
+            pair_in(line),
+            Some(ordered("ex_esdb@node0", "ex_esdb@node1"))
+        );
+        assert_eq!(pair_in("[warning] nobody"), None);
+    }
 
     #[test]
     fn comings_and_goings_are_counted_apart_and_within_a_window() {
