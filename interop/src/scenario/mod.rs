@@ -137,6 +137,8 @@ pub struct Scenario {
     pub mixed: bool,
     /// How the cluster falls apart is left to chance, with a guest and without.
     pub chancy: bool,
+    /// How many pairs of runs there are at the most.
+    pub pairs: usize,
     /// What its nodes are not asked in the end, because it hangs without any guest.
     pub spared: Option<&'static str>,
     /// What is worse with a guest and why nothing that a guest does can change that.
@@ -178,6 +180,7 @@ impl Scenario {
             remembers: false,
             mixed: false,
             chancy: false,
+            pairs: PAIRS,
             spared: None,
             excuses: Vec::new(),
         }
@@ -300,7 +303,7 @@ impl Scenario {
         worse.retain(|harm| !self.chancy || harm.kind != Kind::Losses);
         let mut open = worse.iter().filter(|harm| self.excuse(harm).is_none());
         let certain = open.clone().any(|harm| harm.kind.is_certain());
-        if pairs.len() < PAIRS && !certain && open.next().is_some() {
+        if pairs.len() < self.pairs && !certain && open.next().is_some() {
             for harm in &worse {
                 eprintln!("{}, after {} runs: {harm}", self.name, pairs.len());
             }

@@ -102,7 +102,8 @@ impl Sim {
                 to,
                 tries: 0,
             };
-            self.after(LATENCY, first);
+            let on_the_way = LATENCY.mul_f64(self.rng.random_range(0.5..5.0));
+            self.after(on_the_way, first);
         }
     }
 
@@ -173,6 +174,8 @@ impl Sim {
                         return self.close(number, End::Acceptor, RefusalKind::AlreadyConnected);
                     }
                 };
+                let simultaneous = matches!(decision, Decision::OkSimultaneous | Decision::Nok);
+                self.simultaneous += usize::from(simultaneous);
                 conn.ids[End::Acceptor as usize] = id;
                 if let Some(id) = id {
                     self.attempts.insert((at, id), (number, End::Acceptor));
@@ -236,6 +239,12 @@ impl Sim {
                 }
             }
             Ok(InitiateProgress::Done(_)) => {
+                let peer = &self.nodes[at].name;
+                if initiator.goes_first()
+                    && let Table::Ours(table) = &mut self.nodes[by].table
+                {
+                    table.goes_first(peer, id);
+                }
                 conn.initiator = None;
                 self.up(number, End::Dialler);
             }

@@ -144,6 +144,8 @@ struct Sim {
     attempts: HashMap<(usize, AttemptId), (u64, End)>,
     /// Hears for all, as they share the secret.
     ear: Codec,
+    /// How often both sides dialled.
+    simultaneous: usize,
     /// Nodes from here on and those before it do not reach each other.
     cut: Option<usize>,
 }
@@ -163,6 +165,7 @@ impl Sim {
             by_name: HashMap::new(),
             conns: BTreeMap::new(),
             attempts: HashMap::new(),
+            simultaneous: 0,
             ear: Codec::new(&NodeName::new("ear@ear").unwrap(), Some(&secret)),
             cut: None,
         };
@@ -428,9 +431,10 @@ impl Sim {
         self.nobody_flapped();
         eprintln!(
             "scale: {what} (seed {}): all know all after {taken:.1} s; {:.1} dials a guest so far, at most {at_once} of one guest at once; \
-             at most {burst} connections came up at one guest within a second",
+             at most {burst} connections came up at one guest within a second; {} times both sides dialled",
             seed(),
             dials as f64 / self.guests as f64,
+            self.simultaneous,
         );
     }
 }
