@@ -19,7 +19,7 @@ const GUESTS: &[(&str, &str, &str, Option<Kind>)] = &[
     ),
     (
         "a server of it does not answer",
-        ":erlang.suspend_process(Process.whereis(:rex))",
+        ":erlang.suspend_process(Process.whereis(:rex)); Process.sleep(:infinity)",
         "sys_get_status",
         Some(Kind::Probe),
     ),

@@ -20,6 +20,8 @@ use crate::skip::Missing;
 
 /// The host of forgers: nobody of the cluster lives there.
 const FAR: &str = "far9";
+/// Dozens of nodes share a few processors, which none keeps while it waits.
+const NO_BUSY_WAIT: &str = "+sbwt none +sbwtdcpu none +sbwtdio none";
 /// What a flood of forged heartbeats may cost the guest: a share of a processor, memory, and dials of strangers (16 at
 /// once and 4 a second, as `MembershipConfig` has it).
 const FLOOD_CPU: f64 = 0.5;
@@ -330,6 +332,7 @@ impl<'a> Ground<'a> {
         let options = BeamOptions::new(&self.releases[0], &name, COOKIE, EPMD_PORT)
             .on(&self.hosts[scenario.peers.len()])
             .net_ticktime(scenario.ticktime)
+            .erl(NO_BUSY_WAIT)
             .env("FIXTURE_GOSSIP", "on")
             .env("FIXTURE_BROADCAST_ONLY", "true")
             .env("EX_ESDB_GOSSIP_MULTICAST_ADDR", "172.20.255.255");
@@ -371,6 +374,7 @@ impl<'a> Ground<'a> {
         let mut options = BeamOptions::new(otp, &name, &peer.cookie, EPMD_PORT)
             .on(&self.hosts[at])
             .net_ticktime(peer.ticktime)
+            .erl(NO_BUSY_WAIT)
             .env("FIXTURE_GOSSIP", "on")
             .env("FIXTURE_EXESDB", if peer.stranger { "off" } else { "on" })
             .env("FIXTURE_BROADCAST_ONLY", "true")
