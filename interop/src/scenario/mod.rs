@@ -335,6 +335,8 @@ impl Scenario {
             // What a guest that remembers waits for.
             Step::Starts(who) if self.remembers && *who == [Who::Guest] => Duration::from_secs(10),
             Step::Starts(_) => Duration::from_secs(2),
+            // Until somebody hears of it and dials.
+            Step::Healed | Step::Thaws(_) | Step::Plugged(_) => Duration::from_secs(5),
             _ => Duration::ZERO,
         });
         waits.sum()

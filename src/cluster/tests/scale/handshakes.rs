@@ -239,11 +239,11 @@ impl Sim {
                 }
             }
             Ok(InitiateProgress::Done(_)) => {
-                let peer = &self.nodes[at].name;
+                let peer = self.nodes[at].name.clone();
                 if initiator.goes_first()
                     && let Table::Ours(table) = &mut self.nodes[by].table
                 {
-                    table.goes_first(peer, id);
+                    table.goes_first(&peer, id);
                 }
                 conn.initiator = None;
                 self.up(number, End::Dialler);
