@@ -128,7 +128,11 @@ type Cells = BTreeMap<(usize, usize), Cell>;
 
 /// Runs all, several at a time: they wait more than they work.
 fn run(scenarios: &[Scenario], binary: &Path) -> Cells {
-    let only = std::env::var("OTP").unwrap_or_default();
+    // "29" alone would be the mixed cluster too.
+    let only = match std::env::var("OTP").unwrap_or_default() {
+        number if number.parse::<u32>().is_ok() => format!("OTP {number}"),
+        only => only,
+    };
     let sort = std::env::var("SCENARIO").unwrap_or_default();
     let wanted = |column: &usize| COLUMNS[*column].0.contains(&only);
     let columns = (0..COLUMNS.len()).filter(wanted);

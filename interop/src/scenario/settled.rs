@@ -110,7 +110,11 @@ impl Ground<'_> {
     /// Asks all and ends the run.
     pub(super) fn outcome(mut self) -> super::Outcome {
         let quiet = QUIET.write();
-        let spared = self.scenario.spared.unwrap_or("");
+        let spared = match self.is_mixed() {
+            true => "pg_join_leave ",
+            false => "",
+        };
+        let spared = spared.to_owned() + self.scenario.spared.unwrap_or("");
         for _ in 0..PASSES {
             let mut pass: BTreeMap<String, u64> = BTreeMap::new();
             for (at, node) in self.nodes.iter_mut().enumerate() {
@@ -118,7 +122,7 @@ impl Ground<'_> {
                 for (what, micros) in node
                     .iter_mut()
                     .filter(|_| !stranger)
-                    .flat_map(|node| probe(node, spared))
+                    .flat_map(|node| probe(node, &spared))
                 {
                     let worst = pass.entry(what).or_default();
                     *worst = micros.max(*worst);
