@@ -1,6 +1,6 @@
 //! Runs every scenario on every OTP that is here, with beamlink and without it, and writes the table of what came of it:
-//! `report BINARY [FILE]`. With SCENARIO set, only scenarios whose name holds that text, with OTP set (25, 27, 29 or
-//! mixed) only that column, and what FILE has of the others is kept; JOBS is how many run at a time, and after LIMIT seconds
+//! `report BINARY [FILE]`. With SCENARIO set, only scenarios whose name holds that text or, with `|` in between, one of
+//! these, with OTP set (25, 27, 29 or mixed) only that column, and what FILE has of the others is kept; JOBS is how many run at a time, and after LIMIT seconds
 //! none begins. SEED is what is left to chance. SCALE_FILE is what the simulation told, to be added. The status is 1 when
 //! there was harm, or when something could not be run.
 
@@ -140,7 +140,10 @@ fn run(scenarios: &[Scenario], binary: &Path) -> Cells {
     let is_mixed = |column: usize| COLUMNS[column].1.len() > 1;
     let mut places: Vec<(usize, usize)> = places
         .filter(|(row, column)| scenarios[*row].mixed || !is_mixed(*column))
-        .filter(|(row, _)| scenarios[*row].name.contains(&sort))
+        .filter(|(row, _)| {
+            sort.split('|')
+                .any(|sort| scenarios[*row].name.contains(sort))
+        })
         .collect();
     // The longest first; taken from the end.
     places.sort_by_key(|(row, _)| scenarios[*row].length());
@@ -163,8 +166,11 @@ fn run(scenarios: &[Scenario], binary: &Path) -> Cells {
                 Ok(_) => "HARM",
                 Err(_) => "not run",
             };
-            let took = begin.elapsed().as_secs();
-            eprintln!("{told}: {} on {name}, {took} s", scenario.name);
+            let (took, waits) = (begin.elapsed().as_secs(), scenario.length().as_secs());
+            eprintln!(
+                "{told}: {} on {name}, {took} s, {waits} s of waiting a run",
+                scenario.name
+            );
             let mut cells = cells.lock().unwrap_or_else(PoisonError::into_inner);
             cells.insert((row, column), cell);
         }

@@ -1,17 +1,17 @@
 //! The hosts of a run, what runs there, and how each step happens to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::settled::ordered;
+use super::cause::Causes;
 use super::strangers::{self, Door, Names, Starving};
-use super::{COOKIE, EPMD_PORT, Figure, GUESTS, Guest, HEALED, Outcome, Peer, Scenario, Step, Who};
-use crate::beam::{BeamNode, BeamOptions};
-use crate::beamlink::{Beamlink, BeamlinkOptions};
+use super::{EPMD_PORT, Figure, GUESTS, Guest, HEALED, Outcome, Peer, Scenario, Step, Who};
+use crate::beam::BeamNode;
+use crate::beamlink::Beamlink;
 use crate::epmd::Epmd;
 use crate::link::{BlackHole, Link};
 use crate::net::{Bridge, Namespace};
@@ -20,8 +20,6 @@ use crate::skip::Missing;
 
 /// The host of forgers: nobody of the cluster lives there.
 const FAR: &str = "far9";
-/// Dozens of nodes share a few processors, which none keeps while it waits.
-const NO_BUSY_WAIT: &str = "+sbwt none +sbwtdcpu none +sbwtdio none";
 /// What a flood of forged heartbeats may cost the guest: a share of a processor, memory, and dials of strangers (16 at
 /// once and 4 a second, as `MembershipConfig` has it).
 const FLOOD_CPU: f64 = 0.5;
@@ -36,34 +34,29 @@ pub(super) static QUIET: RwLock<()> = RwLock::new(());
 pub(super) struct Ground<'a> {
     // Dropped before the hosts that they run on.
     starving: Vec<(Who, Starving)>,
-    guests: [Option<Beamlink>; 2],
+    pub(super) guests: [Option<Beamlink>; 2],
     /// A real node in the place of the first guest.
-    stand_in: Option<BeamNode>,
+    pub(super) stand_in: Option<BeamNode>,
     pub(super) nodes: Vec<Option<BeamNode>>,
     links: BTreeMap<usize, Link>,
     epmds: BTreeMap<usize, Epmd>,
     stale: Vec<TcpStream>,
     /// Those of the nodes, of the guests, and [`FAR`].
-    hosts: Vec<Namespace>,
+    pub(super) hosts: Vec<Namespace>,
     _bridge: Bridge,
-    guest: Option<Guest<'a>>,
+    pub(super) guest: Option<Guest<'a>>,
     pub(super) scenario: &'a Scenario,
     pub(super) peers: Vec<Peer>,
-    releases: &'a [Otp],
+    pub(super) releases: &'a [Otp],
     holes: Vec<(usize, usize)>,
     hosts_table: String,
     files: usize,
     /// Nodes that are frozen or cut off: nobody waits for them.
     pub(super) away: Vec<Who>,
     /// What the guest remembers between its lives.
-    memory: PathBuf,
+    pub(super) memory: PathBuf,
     pub(super) outcome: Outcome,
-    /// Who lost whom, of the real nodes.
-    pub(super) lost: Vec<(String, String)>,
-    /// What explains that: to whom something was done, between which two, and whom `global` parted.
-    pub(super) disturbed: BTreeSet<String>,
-    pub(super) parted: BTreeSet<(String, String)>,
-    pub(super) cut: BTreeSet<(String, String)>,
+    pub(super) causes: Causes,
 }
 
 impl<'a> Ground<'a> {
@@ -109,10 +102,7 @@ impl<'a> Ground<'a> {
             away: Vec::new(),
             memory: std::env::temp_dir().join(folder),
             outcome: Outcome::default(),
-            lost: Vec::new(),
-            disturbed: BTreeSet::new(),
-            parted: BTreeSet::new(),
-            cut: BTreeSet::new(),
+            causes: Causes::default(),
         })
     }
 
@@ -129,7 +119,11 @@ impl<'a> Ground<'a> {
     }
 
     pub(super) fn happens(&mut self, step: &Step) -> Result<(), Missing> {
-        self.explains(step);
+        let name = |who: &Who| match who {
+            Who::Node(at) => Some(self.scenario.name_of(&self.peers[*at])),
+            Who::Guest | Who::SecondGuest => None,
+        };
+        self.causes.happens(step, name);
         match step {
             Step::Starts(all) => self.start(all)?,
             Step::Stops(who) => self.ends(*who, true),
@@ -242,40 +236,6 @@ impl<'a> Ground<'a> {
         Ok(())
     }
 
-    /// Notes between which real nodes a step may end connections.
-    fn explains(&mut self, step: &Step) {
-        let name = |who: &Who| match who {
-            Who::Node(at) => Some(self.scenario.name_of(&self.peers[*at])),
-            Who::Guest | Who::SecondGuest => None,
-        };
-        let mut disturbed: Vec<&Who> = Vec::new();
-        match step {
-            Step::Stops(who)
-            | Step::Killed(who)
-            | Step::Freezes(who)
-            | Step::Starves(who)
-            | Step::Readdressed(who)
-            | Step::Impaired(who, _) => disturbed.push(who),
-            Step::Unplugged(all) => disturbed.extend(all),
-            Step::Parted(some, others) => {
-                let pairs = some.iter().flat_map(|one| {
-                    let others = others.iter().filter_map(name);
-                    others.filter_map(move |other| Some(ordered(&name(one)?, &other)))
-                });
-                let pairs: Vec<_> = pairs.collect();
-                self.parted.extend(pairs);
-            }
-            Step::Deafened(from, to) => {
-                let pair = name(from).zip(name(to));
-                self.parted
-                    .extend(pair.map(|(from, to)| ordered(&from, &to)));
-            }
-            _ => {}
-        }
-        let disturbed: Vec<String> = disturbed.into_iter().filter_map(name).collect();
-        self.disturbed.extend(disturbed);
-    }
-
     fn node(&mut self, who: Who) -> Option<&mut BeamNode> {
         match who {
             Who::Node(at) => self.nodes[at].as_mut(),
@@ -293,105 +253,6 @@ impl<'a> Ground<'a> {
 
     fn returns(&mut self, who: Who) {
         self.away.retain(|away| *away != who);
-    }
-
-    fn start(&mut self, all: &[Who]) -> Result<(), Missing> {
-        let quiet = QUIET.read();
-        if let Some(Guest::Beam(deeds)) = self.guest
-            && all.contains(&Who::Guest)
-        {
-            let mut stand_in = BeamNode::start(self.stand_in())?;
-            stand_in.value(deeds);
-            self.stand_in = Some(stand_in);
-        }
-        if let Some(Guest::Beamlink(binary)) = self.guest {
-            for (number, who) in [Who::Guest, Who::SecondGuest].iter().enumerate() {
-                if all.contains(who) {
-                    self.guests[number] = Some(Beamlink::start(self.beamlink(binary, number)));
-                }
-            }
-        }
-        let number = |who: &Who| match who {
-            Who::Node(at) => Some(*at),
-            Who::Guest | Who::SecondGuest => None,
-        };
-        let numbers: Vec<usize> = all.iter().filter_map(number).collect();
-        let options = numbers.iter().map(|at| self.beam(*at)).collect();
-        let started = BeamNode::start_all(options)?;
-        for (at, node) in numbers.into_iter().zip(started) {
-            self.nodes[at] = Some(node);
-        }
-        drop(quiet);
-        Ok(())
-    }
-
-    /// Whether nodes of several releases are here: the `pg` of OTP 25 ends over and over again where a later one says
-    /// `{discover, Pid, 1}` to it, with a guest and without.
-    pub(super) fn is_mixed(&self) -> bool {
-        self.releases.len() > 1
-    }
-
-    /// A real node in the place of the guest.
-    fn stand_in(&self) -> BeamOptions<'_> {
-        let scenario = self.scenario;
-        let name = scenario.guest(0);
-        let options = BeamOptions::new(&self.releases[0], &name, COOKIE, EPMD_PORT)
-            .on(&self.hosts[scenario.peers.len()])
-            .net_ticktime(scenario.ticktime)
-            .erl(NO_BUSY_WAIT)
-            .env("FIXTURE_GOSSIP", "on")
-            .env("FIXTURE_BROADCAST_ONLY", "true")
-            .env("EX_ESDB_GOSSIP_MULTICAST_ADDR", "172.20.255.255");
-        match scenario.secret {
-            Some(secret) => options.env("EX_ESDB_CLUSTER_SECRET", secret),
-            None => options,
-        }
-    }
-
-    /// Whether a guest runs.
-    pub(super) fn is_here(&self, number: usize) -> bool {
-        self.guests[number].is_some() || (number == 0 && self.stand_in.is_some())
-    }
-
-    fn beamlink(&self, binary: &Path, number: usize) -> BeamlinkOptions<'_> {
-        let scenario = self.scenario;
-        let options = BeamlinkOptions::new(binary)
-            .on(&self.hosts[scenario.peers.len() + number])
-            .env("HOME", "/nonexistent")
-            .env("RELEASE_COOKIE", COOKIE)
-            .env("BEAMLINK_NAME", &scenario.guest(number))
-            .env("BEAMLINK_NET_TICKTIME", &scenario.ticktime.to_string())
-            .env("EX_ESDB_GOSSIP_MULTICAST_ADDR", "172.20.255.255")
-            .args(&["--broadcast-only"]);
-        let options = match scenario.secret {
-            Some(secret) => options.env("EX_ESDB_CLUSTER_SECRET", secret),
-            None => options,
-        };
-        match scenario.remembers {
-            true => options.args(&["--state-dir", &self.memory.to_string_lossy()]),
-            false => options,
-        }
-    }
-
-    fn beam(&self, at: usize) -> BeamOptions<'_> {
-        let peer = &self.peers[at];
-        let name = self.scenario.name_of(peer);
-        let otp = &self.releases[at % self.releases.len()];
-        let mut options = BeamOptions::new(otp, &name, &peer.cookie, EPMD_PORT)
-            .on(&self.hosts[at])
-            .net_ticktime(peer.ticktime)
-            .erl(NO_BUSY_WAIT)
-            .env("FIXTURE_GOSSIP", "on")
-            .env("FIXTURE_PG", if self.is_mixed() { "off" } else { "on" })
-            .env("FIXTURE_EXESDB", if peer.stranger { "off" } else { "on" })
-            .env("FIXTURE_BROADCAST_ONLY", "true")
-            .env("EX_ESDB_GOSSIP_MULTICAST_ADDR", "172.20.255.255");
-        if self.scenario.secret.is_some() {
-            options = options.env("EX_ESDB_CLUSTER_SECRET", &peer.secret);
-        }
-        peer.erl
-            .iter()
-            .fold(options, |options, flag| options.erl(flag))
     }
 
     /// What a node has counted and logged goes with it.

@@ -1,19 +1,22 @@
 //! Scenarios: what happens to a cluster, told as values, so that the same can happen with a guest and without one.
 
+mod cause;
+mod compare;
 mod ground;
 mod outcome;
 mod peer;
 mod settled;
+mod start;
 mod strangers;
 
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use crate::impairment::Impairment;
 use crate::otp::Otp;
 use crate::skip::Missing;
 
+pub use compare::Comparison;
 pub use outcome::{Figure, Harm, Kind, Outcome};
 pub use peer::{Change, Peer};
 pub use strangers::Names;
@@ -26,8 +29,6 @@ const EPMD_PORT: u16 = 4369;
 const HEALED: Duration = Duration::from_secs(120);
 /// How many pairs of runs there are at the most, with a guest and without.
 const PAIRS: usize = 5;
-/// So many runs that do not come to their end are no chance.
-const STUCK: usize = 2;
 /// What guests are called; the second one is there in few scenarios.
 const GUESTS: [(&str, &str); 2] = [("zz_maint_beamlink", "rust0"), ("zz_maint_second", "rust1")];
 
@@ -145,26 +146,6 @@ pub struct Scenario {
     pub excuses: Vec<(Kind, &'static str)>,
 }
 
-/// What came of the same with a guest and without.
-#[derive(Debug, Clone)]
-pub struct Comparison {
-    /// With the guest, in the last run.
-    pub with: Outcome,
-    /// Without it, in the last run.
-    pub without: Outcome,
-    /// What was worse with it, and is not excused.
-    pub harm: Vec<Harm>,
-    /// What was worse and is excused, with the reason.
-    pub borne: Vec<(Harm, &'static str)>,
-    /// How many pairs of runs there were.
-    pub pairs: usize,
-}
-
-fn said(panic: Box<dyn std::any::Any + Send>) -> String {
-    let text = panic.downcast::<String>();
-    text.map_or_else(|_| "it panicked".to_owned(), |text| *text)
-}
-
 impl Scenario {
     /// A cluster of so many real nodes with `net_ticktime` 4.
     pub fn new(name: &'static str, nodes: usize, steps: Vec<Step>) -> Scenario {
@@ -229,103 +210,18 @@ impl Scenario {
         self
     }
 
-    fn excuse(&self, harm: &Harm) -> Option<&'static str> {
-        let found = self.excuses.iter().find(|(kind, _)| *kind == harm.kind);
-        found.map(|(_, reason)| *reason)
-    }
-
-    /// Lets it happen with the guest and without one, both at the same time, so that both find the machine equally
-    /// loaded. Where something was worse, up to five such pairs of runs tell chance from harm: harm is where the lower
-    /// quartile with a guest lies above the upper quartile without, which is given up as soon as it cannot come to that.
-    /// What is a guest's doing for certain ([`Kind::Blame`], [`Kind::Flaps`]) is harm where it is seen once.
-    ///
-    /// # Errors
-    /// When this machine cannot, as [`Scenario::run`].
-    pub fn compare(&self, releases: &[Otp], guest: Guest<'_>) -> Result<Comparison, Missing> {
-        let mut pairs = Vec::new();
-        let mut stuck: [Vec<String>; 2] = Default::default();
-        loop {
-            let (with, without) = thread::scope(|scope| {
-                let with = scope.spawn(|| self.run(releases, Some(guest)));
-                let without = scope.spawn(|| self.run(releases, None));
-                (with.join(), without.join())
-            });
-            let mut ended = [None, None];
-            for (at, outcome) in [with, without].into_iter().enumerate() {
-                match outcome {
-                    Ok(outcome) => ended[at] = Some(outcome?),
-                    Err(panic) => stuck[at].push(said(panic)),
-                }
-            }
-            if let [Some(with), Some(without)] = ended {
-                pairs.push((with, without));
-            }
-            for stuck in stuck.iter().filter_map(|stuck| stuck.last()) {
-                eprintln!("{}: {stuck}", self.name);
-            }
-            if let Some(comparison) = self.judged(&pairs, &stuck) {
-                return Ok(comparison);
-            }
-        }
-    }
-
-    /// What the runs so far say, once they say it.
-    fn judged(&self, pairs: &[(Outcome, Outcome)], stuck: &[Vec<String>; 2]) -> Option<Comparison> {
-        let (with, without) = pairs.last().cloned().unwrap_or_default();
-        let comparison = |harm: Vec<Harm>| {
-            let excuse = |harm: &Harm| self.excuse(harm);
-            let borne = harm
-                .iter()
-                .filter_map(|harm| Some((harm.clone(), excuse(harm)?)));
-            Comparison {
-                borne: borne.collect(),
-                harm: harm
-                    .into_iter()
-                    .filter(|harm| excuse(harm).is_none())
-                    .collect(),
-                pairs: pairs.len(),
-                with: with.clone(),
-                without: without.clone(),
-            }
-        };
-        for (what, all) in ["with a guest", "without a guest"].iter().zip(stuck) {
-            if all.len() >= STUCK
-                && let Some(last) = all.last()
-            {
-                return Some(comparison(vec![Harm::stuck(format!("{what}: {last}"))]));
-            }
-        }
-        if pairs.is_empty() {
-            return None;
-        }
-        let mut worse = outcome::worse(pairs);
-        // How often it falls apart is chance; that it does so without a cause is not.
-        worse.retain(|harm| !self.chancy || harm.kind != Kind::Losses);
-        let mut open = worse.iter().filter(|harm| self.excuse(harm).is_none());
-        let certain = open.clone().any(|harm| harm.kind.is_certain());
-        if pairs.len() < self.pairs && !certain && open.next().is_some() {
-            for harm in &worse {
-                eprintln!("{}, after {} runs: {harm}", self.name, pairs.len());
-            }
-            return None;
-        }
-        Some(comparison(worse))
-    }
-
-    /// Lets it happen, with a guest or without one. Node number *n* runs the *n*th of `releases`, beginning
-    /// anew behind the last.
-    ///
-    /// # Errors
-    /// When this machine cannot: no root, no such OTP.
-    ///
-    /// # Panics
-    /// When the cluster does not become whole again.
-    pub fn run(&self, releases: &[Otp], guest: Option<Guest<'_>>) -> Result<Outcome, Missing> {
+    /// Lets it happen, with a guest or without one, up to where its nodes are to be asked. Node number *n* runs the *n*th of
+    /// `releases`, beginning anew behind the last.
+    fn play<'a>(
+        &'a self,
+        releases: &'a [Otp],
+        guest: Option<Guest<'a>>,
+    ) -> Result<ground::Ground<'a>, Missing> {
         let mut ground = ground::Ground::new(self, releases, guest)?;
         for step in &self.steps {
             ground.happens(step)?;
         }
-        Ok(ground.outcome())
+        Ok(ground)
     }
 
     /// For how long it waits at the least.

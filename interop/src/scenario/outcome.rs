@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::settled::HANG;
+
 /// What came of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
@@ -68,6 +70,13 @@ pub enum Kind {
 }
 
 impl Kind {
+    fn of_probe(what: &str) -> Kind {
+        match what {
+            "together" => Kind::Together,
+            _ => Kind::Probe,
+        }
+    }
+
     /// Whether it is the guest's doing wherever it is seen, so that one run is enough.
     pub(super) fn is_certain(self) -> bool {
         matches!(self, Kind::Blame | Kind::Flaps)
@@ -100,12 +109,21 @@ impl fmt::Display for Harm {
 
 impl Harm {
     /// A run that did not come to its end.
-    pub(super) fn stuck(text: String) -> Harm {
+    pub(super) fn stuck(text: &str) -> Harm {
         Harm {
             kind: Kind::Stuck,
-            text,
+            text: short(text),
             readings: Default::default(),
         }
+    }
+}
+
+/// What a table has room for.
+fn short(text: &str) -> String {
+    let one_line = text.replace(['\n', '|'], " ");
+    match one_line.char_indices().nth(400) {
+        Some((at, _)) => format!("{} …", &one_line[..at]),
+        None => one_line,
     }
 }
 
@@ -130,6 +148,16 @@ fn is_worse(kind: Kind, with: u64, without: u64) -> bool {
         Kind::Together => with > without * 3 / 2 + 10_000,
         _ => with > without,
     }
+}
+
+/// Whether what nodes ask took longer `with` a guest, and may do so no more when it is asked again.
+pub(super) fn is_slower(with: &Outcome, without: &Outcome) -> bool {
+    let hangs = with.probe.values().any(|micros| *micros >= HANG);
+    !hangs
+        && with.probe.iter().any(|(what, micros)| {
+            let alone = without.probe.get(what).copied().unwrap_or(0);
+            is_worse(Kind::of_probe(what), *micros, alone)
+        })
 }
 
 /// What is compared: a number for each thing that could be worse, and how to say it.
@@ -169,7 +197,7 @@ impl Outcome {
                 Kind::Log,
                 &gist(line),
                 1,
-                format!("runs in which {line:?} was logged"),
+                format!("runs in which this was logged: {}", short(line)),
             );
         }
         for figure in self.figures.iter().filter(|figure| figure.beyond) {
@@ -180,11 +208,7 @@ impl Outcome {
             read(Kind::Guest, &figure.what, 1, text);
         }
         for (what, micros) in &self.probe {
-            let kind = match &**what {
-                "together" => Kind::Together,
-                _ => Kind::Probe,
-            };
-            let key = (kind, what.clone());
+            let key = (Kind::of_probe(what), what.clone());
             readings.insert(key, (*micros, format!("{what}, in µs")));
         }
         readings

@@ -3,19 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::ground::{Ground, QUIET};
+use super::ground::Ground;
 use super::{HEALED, Who};
 use crate::beam::BeamNode;
 
-/// Nodes are asked so often: what the machine is busy with besides is not there each time.
-const PASSES: usize = 3;
 /// One guest may come, and go, once within so many milliseconds: ten seconds, and what it remembers across a restart is
 /// a second old at the most.
 const WINDOW: u64 = 8_900;
 /// For how long the probe waits, in µs (`Fixture.Probe`).
-const HANG: u64 = 10_000_000;
-/// What is faster than this, in µs, is no harm, and is not asked again; all of it together may take twice as long.
-const SWIFT: u64 = 5_000;
+pub(super) const HANG: u64 = 10_000_000;
 /// Between the entries of an answer.
 const MARK: &str = "|~|";
 
@@ -79,8 +75,9 @@ impl Ground<'_> {
             ),
         );
         self.outcome.losses += lost.len();
-        self.lost
-            .extend(lost.into_iter().map(|other| (own.clone(), other)));
+        for other in lost {
+            self.causes.lost(&own, other);
+        }
         let blamed = entries(
             node,
             "for {by, what, nodes} <- Fixture.Partitions.told(), Enum.any?([by, hd(nodes)], &(to_string(&1) =~ ~r/^zz_maint/)), \
@@ -90,7 +87,7 @@ impl Ground<'_> {
         for line in entries(node, "Fixture.Log.entries()") {
             // Links that real nodes lose are counted above.
             if line.contains("prevent overlapping partitions") {
-                self.cut.extend(pair_in(&line));
+                self.causes.logged(&line);
                 continue;
             }
             match is_about_guest(&line) {
@@ -107,55 +104,40 @@ impl Ground<'_> {
         self.outcome.flaps = self.outcome.flaps.max(flaps(&events));
     }
 
-    /// Asks all and ends the run.
-    pub(super) fn outcome(mut self) -> super::Outcome {
-        let quiet = QUIET.write();
+    /// Asks all nodes what they ask of their cluster; of several times the best counts.
+    pub(super) fn asks(&mut self) {
         let spared = match self.is_mixed() {
             true => "pg_join_leave ",
             false => "",
         };
         let spared = spared.to_owned() + self.scenario.spared.unwrap_or("");
-        for _ in 0..PASSES {
-            let mut pass: BTreeMap<String, u64> = BTreeMap::new();
-            for (at, node) in self.nodes.iter_mut().enumerate() {
-                let stranger = self.peers[at].stranger;
-                for (what, micros) in node
-                    .iter_mut()
-                    .filter(|_| !stranger)
-                    .flat_map(|node| probe(node, &spared))
-                {
-                    let worst = pass.entry(what).or_default();
-                    *worst = micros.max(*worst);
-                }
-            }
-            let hangs = pass.values().any(|micros| *micros == HANG);
-            let swift = pass.iter().all(|(what, micros)| match &**what {
-                "together" => *micros < 2 * SWIFT,
-                _ => *micros < SWIFT,
-            });
-            for (what, micros) in pass {
-                let best = self.outcome.probe.entry(what).or_insert(micros);
-                *best = micros.min(*best);
-            }
-            if hangs || swift {
-                break;
+        let mut worst: BTreeMap<String, u64> = BTreeMap::new();
+        for (node, peer) in self.nodes.iter_mut().zip(&self.peers) {
+            let member = node.as_mut().filter(|_| !peer.stranger);
+            for (what, micros) in member
+                .map(|node| probe(node, &spared))
+                .into_iter()
+                .flatten()
+            {
+                let known = worst.entry(what).or_default();
+                *known = micros.max(*known);
             }
         }
-        drop(quiet);
+        for (what, micros) in worst {
+            let best = self.outcome.probe.entry(what).or_insert(micros);
+            *best = micros.min(*best);
+        }
+    }
+
+    /// What all nodes have to tell in the end.
+    pub(super) fn collects(&mut self) -> super::Outcome {
         for at in 0..self.nodes.len() {
             if let Some(mut node) = self.nodes[at].take() {
                 self.collect(at, &mut node);
                 self.nodes[at] = Some(node);
             }
         }
-        let unexplained = self.lost.iter().filter(|(one, other)| {
-            let disturbed = [one, other]
-                .iter()
-                .any(|name| self.disturbed.contains(*name));
-            let pair = ordered(one, other);
-            !disturbed && !self.parted.contains(&pair) && !self.cut.contains(&pair)
-        });
-        self.outcome.unexplained = unexplained.count();
+        self.outcome.unexplained = self.causes.unexplained();
         std::mem::take(&mut self.outcome)
     }
 }
@@ -166,19 +148,6 @@ fn entries(node: &mut BeamNode, list: &str) -> Vec<String> {
     let joined = joined.trim_matches('"');
     let entries = joined.split(MARK).filter(|entry| !entry.is_empty());
     entries.map(str::to_owned).collect()
-}
-
-/// Two nodes, whichever was named first.
-pub(super) fn ordered(one: &str, other: &str) -> (String, String) {
-    let (less, greater) = (one.min(other), one.max(other));
-    (less.to_owned(), greater.to_owned())
-}
-
-/// The two nodes that a line of `global` names.
-fn pair_in(line: &str) -> Option<(String, String)> {
-    let words = line.split_whitespace().filter(|word| word.contains('@'));
-    let mut names = words.map(|word| word.trim_matches(['\'', '"', ':']));
-    Some(ordered(names.next()?, names.next()?))
 }
 
 /// What OTP itself says of any node that falls silent (`dist_util:con_loop/2`) or that it refuses (`dist_util`,
@@ -230,16 +199,6 @@ fn probe(node: &mut BeamNode, spared: &str) -> BTreeMap<String, u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn global_says_whom_it_parts() {
-        let line = "[warning] 'global' at node ex_esdb@node1 requested disconnect from node 'ex_esdb@node0' in order to prevent overlapping partitions";
-        assert_eq!(
-            pair_in(line),
-            Some(ordered("ex_esdb@node0", "ex_esdb@node1"))
-        );
-        assert_eq!(pair_in("[warning] nobody"), None);
-    }
 
     #[test]
     fn comings_and_goings_are_counted_apart_and_within_a_window() {
