@@ -57,6 +57,8 @@ pub(super) struct Ground<'a> {
     pub(super) memory: PathBuf,
     pub(super) outcome: Outcome,
     pub(super) causes: Causes,
+    /// The resets of each node's store that do not count.
+    pub(super) resets_before: Vec<usize>,
 }
 
 impl<'a> Ground<'a> {
@@ -103,6 +105,7 @@ impl<'a> Ground<'a> {
             memory: std::env::temp_dir().join(folder),
             outcome: Outcome::default(),
             causes: Causes::default(),
+            resets_before: vec![0; nodes],
         })
     }
 
@@ -230,6 +233,7 @@ impl<'a> Ground<'a> {
                     node.wait_until(expression, expected, HEALED);
                 }
             }
+            Step::CountsAnew => self.counts_anew(),
             Step::Passes(time) => std::thread::sleep(*time),
             Step::Whole(name) => self.whole(name),
         }

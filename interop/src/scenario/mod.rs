@@ -107,6 +107,8 @@ pub enum Step {
     Does(Who, &'static str),
     /// With a guest, this (Elixir) is or becomes so at a node.
     Sees(Who, &'static str, &'static str),
+    /// Resets of stores count from here on: how often many nodes that start at once reset theirs is chance.
+    CountsAnew,
     /// So much time passes.
     Passes(Duration),
     /// All that run list each other again, and this is how the time until then is called.

@@ -57,6 +57,18 @@ impl Ground<'_> {
         self.outcome.whole.push((name, begin.elapsed()));
     }
 
+    pub(super) fn counts_anew(&mut self) {
+        for ((node, peer), before) in self
+            .nodes
+            .iter_mut()
+            .zip(&self.peers)
+            .zip(&mut self.resets_before)
+        {
+            let member = node.as_mut().filter(|_| !peer.stranger);
+            *before = member.map_or(0, resets);
+        }
+    }
+
     /// Adds what a node has to tell.
     pub(super) fn collect(&mut self, at: usize, node: &mut BeamNode) {
         if self.peers[at].stranger {
@@ -95,8 +107,7 @@ impl Ground<'_> {
                 false => self.outcome.log.push(line),
             }
         }
-        let resets = node.value("elem(Fixture.ExESDB.Store.state(), 1)");
-        self.outcome.resets += resets.parse::<usize>().unwrap_or(0);
+        self.outcome.resets += resets(node).saturating_sub(self.resets_before[at]);
         let events = entries(
             node,
             "for {at, kind, n, _} <- Fixture.Nodes.events(), to_string(n) =~ ~r/^zz_maint/, do: \"#{at} #{kind} #{n}\"",
@@ -140,6 +151,12 @@ impl Ground<'_> {
         self.outcome.unexplained = self.causes.unexplained();
         std::mem::take(&mut self.outcome)
     }
+}
+
+/// How often a node's store was reset.
+fn resets(node: &mut BeamNode) -> usize {
+    let resets = node.value("elem(Fixture.ExESDB.Store.state(), 1)");
+    resets.parse().unwrap_or(0)
 }
 
 /// A list of strings, as a node has it.

@@ -37,6 +37,7 @@ impl Ground<'_> {
         let started = BeamNode::start_all(options)?;
         for (at, node) in numbers.into_iter().zip(started) {
             self.nodes[at] = Some(node);
+            self.resets_before[at] = 0;
         }
         drop(quiet);
         Ok(())
