@@ -297,7 +297,7 @@ impl Report {
              `interop/src/scenarios/`, run on hosts of its own with beamlink and, at the same time, without it. *No harm*: no real node lost \
              another more often, reset a store more often, or logged a line that it does not log without; no guest came or went more than \
              once within ten seconds; and nothing that nodes ask of their cluster afterwards (`Fixture.Probe`: `global`, `rpc`, `erpc`, \
-             `gen_server`, `pg`, spawns and monitors) took longer than 1.2 × its time without, plus 5 ms. The times say how long it took until \
+             `gen_server`, `pg`, spawns and monitors) took longer than 1.2 × its time without, plus 5 ms, or all of it together than twice that time, plus 10 ms. The times say how long it took until \
              all nodes listed each other again, with / without beamlink.\n\n\
              Where one pair of runs had something worse with beamlink, up to five pairs tell chance from harm: harm is where the lower quartile \
              with it lies above the upper quartile without. In scenarios that part real nodes it is chance how often these lose each other, as \
