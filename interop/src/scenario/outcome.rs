@@ -239,7 +239,11 @@ pub(super) fn worse(pairs: &[(Outcome, Outcome)]) -> Vec<Harm> {
             true => (highest(&with, 0), Some(0)),
             false => (lowest(&with, outliers), highest(&without, outliers)),
         };
+        // Both runs of a pair find the machine equally loaded, those of two pairs may not.
+        let mut both = with.iter().zip(&without);
+        let in_a_pair = both.any(|(with, without)| is_worse(kind, *with, *without));
         if let (Some(low), Some(high)) = compared
+            && in_a_pair
             && is_worse(kind, low, high)
         {
             found.push(Harm {
@@ -335,6 +339,7 @@ mod tests {
         assert_eq!(worse(&resets(&[(3, 0)])).len(), 1);
         assert_eq!(worse(&resets(&[(3, 0), (0, 0)])).len(), 1);
         assert!(worse(&resets(&[(3, 0), (0, 0), (0, 0)])).is_empty());
+        assert!(worse(&resets(&[(2, 2), (9, 9)])).is_empty());
         assert!(worse(&resets(&[(3, 0), (2, 4), (2, 4)])).is_empty());
     }
 
