@@ -22,12 +22,13 @@ impl Exports {
     /// What the system says when it has no thread for it.
     #[cfg_attr(not(feature = "otel"), expect(unused_variables))]
     pub(super) fn start(settings: &Settings) -> io::Result<Exports> {
-        let mut exports = Exports::default();
-        #[cfg(feature = "otel")]
-        if let Some(endpoint) = &settings.otlp {
-            exports.export = Export::start(endpoint, settings.name.as_str())?;
-        }
-        Ok(exports)
+        Ok(Exports {
+            #[cfg(feature = "otel")]
+            export: match &settings.otlp {
+                Some(endpoint) => Export::start(endpoint, settings.name.as_str())?,
+                None => None,
+            },
+        })
     }
 
     /// Where spans come in.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use super::mailbox::{Mailbox, MailboxLimit, Put};
+use super::mailbox::{Mailbox, MailboxLimit, Priority, Put};
 use super::message::{Item, NodeKinds, Received};
 use crate::term::{Atom, Pid, Reference, Term};
 
@@ -19,6 +19,13 @@ pub(crate) enum Link {
     /// We sent UNLINK_ID with this id: the link is gone here, and signals from the other end are
     /// ignored until it acknowledges ("Link Protocol" in the Erlang Distribution Protocol).
     Unlinking(u64),
+}
+
+/// Whose ends are told by priority messages.
+#[derive(Debug, Default)]
+pub(crate) struct Preferred {
+    pub(crate) links: HashSet<Pid>,
+    pub(crate) monitors: HashSet<Reference>,
 }
 
 /// All that changes while a process lives.
@@ -39,6 +46,8 @@ pub(crate) struct State {
     /// Where its output goes.
     pub(crate) group_leader: Option<Pid>,
     pub(crate) trap_exit: bool,
+    /// Which of its links and monitors were made with priority, if there are such.
+    pub(crate) priority: Option<Box<Preferred>>,
     /// Why it must end, once it must.
     pub(crate) ending: Option<Term>,
     /// Whom to wake then.
@@ -96,7 +105,12 @@ impl Entry {
 
     /// Delivers a message, or ends the process when its mailbox is full.
     pub(crate) fn deliver(&self, size: usize, message: Received) {
-        if self.receives && self.mailbox.put(size, message) == Put::Overflowed {
+        self.deliver_with(Priority::Ordinary, size, message);
+    }
+
+    /// The same, before those that wait if it has priority.
+    pub(crate) fn deliver_with(&self, priority: Priority, size: usize, message: Received) {
+        if self.receives && self.mailbox.put(size, message, priority) == Put::Overflowed {
             tracing::warn!(pid = ?self.pid, "mailbox_overflow: a process does not receive as fast as it is sent to");
             self.must_end(Term::atom("mailbox_overflow"));
         }
@@ -135,17 +149,19 @@ impl Entry {
         }
         state.links.remove(from);
         let trap = state.trap_exit;
+        let preferred = state.priority.as_mut();
+        let priority = Priority::when(preferred.is_some_and(|of| of.links.remove(from)));
         drop(state);
         if trap {
             let from = from.clone();
-            self.deliver(0, Received::Exit { from, reason });
+            self.deliver_with(priority, 0, Received::Exit { from, reason });
         } else if reason != Term::atom("normal") {
             self.must_end(reason);
         }
     }
 
     /// `from` called `exit(Pid, reason)` on this process. `kill` cannot be trapped.
-    pub(crate) fn exit_requested(&self, from: &Pid, reason: Term, size: usize) {
+    pub(crate) fn exit_requested(&self, from: &Pid, reason: Term, size: usize, priority: Priority) {
         let Some(state) = self.alive() else {
             return;
         };
@@ -155,7 +171,7 @@ impl Entry {
             self.must_end(Term::atom("killed"));
         } else if trap {
             let from = from.clone();
-            self.deliver(size.max(1), Received::Exit { from, reason });
+            self.deliver_with(priority, size.max(1), Received::Exit { from, reason });
         } else if reason != Term::atom("normal") || *from == self.pid {
             self.must_end(reason);
         }
@@ -163,14 +179,18 @@ impl Entry {
 
     /// Monitor `reference`, which this process holds, has fired. False when it holds none.
     pub(crate) fn monitor_fired(&self, reference: &Reference, reason: Term) -> bool {
-        let Some(item) = self
-            .alive()
-            .and_then(|mut state| state.watching.remove(reference))
-        else {
+        let Some(mut state) = self.alive() else {
             return false;
         };
+        let Some(item) = state.watching.remove(reference) else {
+            return false;
+        };
+        let preferred = state.priority.as_mut();
+        let priority = Priority::when(preferred.is_some_and(|of| of.monitors.remove(reference)));
+        drop(state);
         let reference = reference.clone();
-        self.deliver(
+        self.deliver_with(
+            priority,
             0,
             Received::Down {
                 reference,
