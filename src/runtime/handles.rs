@@ -51,6 +51,8 @@ pub(super) struct Spawning {
     pub(super) entry: Arc<Entry>,
     /// Where it is spawned.
     pub(super) node: Atom,
+    /// What messages to its monitor are to be good for.
+    pub(super) alias: Option<AliasMode>,
     pub(super) told: oneshot::Sender<Result<Pid, NotSpawned>>,
 }
 

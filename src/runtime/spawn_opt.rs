@@ -88,15 +88,10 @@ impl Process {
             link: options.link,
             monitor: options.monitor,
         };
-        if let (true, Some(mode)) = (options.monitor, options.alias) {
-            runtime.alias(&self.entry, &reference, mode, false);
-        }
-        let spawned = self.spawned(peer, spawn, Term::list(arguments)).await;
-        if spawned.is_err() {
-            runtime.unalias(&self.entry, &reference);
-        }
+        let arguments = Term::list(arguments);
+        let spawned = self.spawned(peer, spawn, arguments, options.alias);
         Ok(SpawnedProcess {
-            pid: spawned?,
+            pid: spawned.await?,
             monitor: options.monitor.then_some(reference),
         })
     }
@@ -106,6 +101,7 @@ impl Process {
         peer: &NodeName,
         spawn: Spawn,
         arguments: Term,
+        alias: Option<AliasMode>,
     ) -> Result<Pid, SpawnError> {
         let runtime = &self.runtime;
         let gone = || SpawnError::NoConnection(peer.clone());
@@ -115,7 +111,12 @@ impl Process {
             let (link, monitor) = (spawn.link, spawn.monitor);
             let reference = spawn.reference.clone();
             let begun = |pid: &Pid| {
-                runtime.tie(&self.entry, pid, link, monitor.then_some(&reference));
+                runtime.tie(
+                    &self.entry,
+                    pid,
+                    link,
+                    monitor.then_some((&reference, alias)),
+                );
                 // Who asks is here to hear it.
                 let _ = told.send(Ok(pid.clone()));
             };
@@ -126,6 +127,7 @@ impl Process {
         let waiting = Spawning {
             entry: self.entry.clone(),
             node: peer.atom().clone(),
+            alias,
             told,
         };
         let number = number(&spawn.reference).unwrap_or_default();
@@ -160,16 +162,27 @@ async fn answered(
 
 impl Runtime {
     /// Makes the link and the monitor of `entry` to what it has spawned. False when it has ended.
-    fn tie(&self, entry: &Entry, pid: &Pid, link: bool, monitor: Option<&Reference>) -> bool {
+    fn tie(
+        &self,
+        entry: &Arc<Entry>,
+        pid: &Pid,
+        link: bool,
+        monitor: Option<(&Reference, Option<AliasMode>)>,
+    ) -> bool {
         let Some(mut state) = entry.alive() else {
             return false;
         };
         if link {
             state.links.insert(pid.clone(), Link::Active);
         }
-        if let Some(reference) = monitor {
-            let item = Item::Pid(pid.clone());
-            state.watching.insert(reference.clone(), item);
+        let Some((reference, alias)) = monitor else {
+            return true;
+        };
+        let item = Item::Pid(pid.clone());
+        state.watching.insert(reference.clone(), item);
+        drop(state);
+        if let Some(mode) = alias {
+            self.alias(entry, reference, mode, false);
         }
         true
     }
@@ -191,15 +204,17 @@ impl Runtime {
             let control = Control::PayloadExit { from, to };
             connection.signal(&control, Some(&Term::atom(reason)));
         };
-        let Some(Spawning { entry, told, .. }) = waiting else {
+        let Some(waiting) = waiting else {
             // That of a call has no link.
             if link {
                 unwanted("noproc");
             }
             return;
         };
-        let monitor = monitor.then_some(reference);
-        if !self.tie(&entry, &pid, link, monitor) {
+        let Spawning {
+            entry, told, alias, ..
+        } = waiting;
+        if !self.tie(&entry, &pid, link, monitor.then_some((reference, alias))) {
             if link {
                 unwanted("noproc");
             }
@@ -211,7 +226,7 @@ impl Runtime {
             self.node_lost(&entry, info.name.atom(), info.hidden);
         }
         if told.send(Ok(pid.clone())).is_err() {
-            if let Some(reference) = monitor {
+            if monitor {
                 self.demonitor(&entry, reference);
             }
             if link && entry.lock().links.remove(&pid).is_some() {

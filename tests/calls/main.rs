@@ -1,6 +1,7 @@
 //! Calls both ways between a node of ours, in this process, and a real BEAM of each release.
 
 mod faults;
+mod frozen;
 mod ground;
 mod large;
 mod load;
