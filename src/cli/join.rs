@@ -177,13 +177,14 @@ struct Watch<'a> {
 impl Watch<'_> {
     async fn run(&self) -> io::Result<()> {
         let mut events = self.node.events();
-        self.output.tell(&Notice::Ready {
+        let ready = Notice::Ready {
             node: self.node.name().to_string(),
             dist_port: self.node.dist_port(),
-        })?;
+        };
+        self.say(ready).await?;
         loop {
             match events.recv().await {
-                Some(event) => self.tell(event)?,
+                Some(event) => self.tell(event).await?,
                 None => return Ok(()),
             }
             if self
@@ -195,7 +196,14 @@ impl Watch<'_> {
         }
     }
 
-    fn tell(&self, event: Event) -> io::Result<()> {
+    /// Whoever reads stdout may stop doing so: signals, and all else, must be heard meanwhile.
+    async fn say(&self, notice: Notice) -> io::Result<()> {
+        let output = self.output;
+        let told = tokio::task::spawn_blocking(move || output.tell(&notice));
+        told.await.unwrap_or(Ok(()))
+    }
+
+    async fn tell(&self, event: Event) -> io::Result<()> {
         let message = event.to_string();
         let notice = match event {
             Event::Up { node, hidden, .. } => Notice::Nodeup {
@@ -245,7 +253,7 @@ impl Watch<'_> {
                 return Ok(());
             }
         };
-        self.output.tell(&notice)
+        self.say(notice).await
     }
 }
 

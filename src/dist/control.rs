@@ -431,8 +431,8 @@ impl Control {
                     Target::Alias(_) => ALTACT_ALIAS,
                     Target::Name(_) => ALTACT_NAME,
                 };
-                let flags =
-                    kind | i64::from(*exit) * ALTACT_EXIT | i64::from(*priority) * ALTACT_PRIO;
+                let when = |set: &bool, bit| if *set { bit } else { 0 };
+                let flags = kind | when(exit, ALTACT_EXIT) | when(priority, ALTACT_PRIO);
                 put(&[op(37), Part::Int(flags), p(from), to.part()])
             }
         }

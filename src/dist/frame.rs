@@ -9,7 +9,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::control::{Control, ControlError};
 use super::flags::Flags;
-use crate::term::{DecodeError, Decoder, Encode, EncodeError, Pieces, SerializeError, Term};
+use crate::term::{
+    DecodeError, Decoder, Encode, EncodeError, Pieces, SerializeError, Term, append,
+};
 
 /// A frame that says nothing but that we live.
 pub const TICK: [u8; 4] = [0; 4];
@@ -287,7 +289,7 @@ impl FrameDecoder {
         let unfinished = unfinished
             .filter(|unfinished| unfinished.next == fragment)
             .ok_or(FrameError::Fragment { sequence, fragment })?;
-        unfinished.bytes.extend_from_slice(part);
+        append(&mut unfinished.bytes, part);
         unfinished.next -= 1;
         if fragment > 1 {
             return Ok(Frame::Part);

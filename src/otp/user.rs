@@ -33,10 +33,12 @@ pub fn group_leader(runtime: &Runtime, print: impl FnMut(&str) + Send + 'static)
     runtime.spawn_handle(SpawnOptions::default(), |process| serve(process, print))
 }
 
+type Writer = Box<dyn FnMut(&str) + Send>;
+
 /// Where output goes.
 enum Print {
     Log,
-    Blocking(Box<dyn FnMut(&str) + Send>),
+    Blocking(Writer),
 }
 
 impl Print {
@@ -47,7 +49,7 @@ impl Print {
             return true;
         };
         // A writer that nobody reads from may take for ever, and ticks must go on.
-        let mut taken: Box<dyn FnMut(&str) + Send> = std::mem::replace(print, Box::new(|_| ()));
+        let mut taken: Writer = std::mem::replace(print, Box::new(|_| ()));
         let printing = tokio::task::spawn_blocking(move || {
             taken(&text);
             taken
@@ -63,10 +65,10 @@ impl Print {
 }
 
 /// What has not begun to print when its process ends is not printed any more.
-struct Printing(JoinHandle<Box<dyn FnMut(&str) + Send>>);
+struct Printing(JoinHandle<Writer>);
 
 impl Future for Printing {
-    type Output = Option<Box<dyn FnMut(&str) + Send>>;
+    type Output = Option<Writer>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(context).map(Result::ok)

@@ -286,7 +286,10 @@ impl Runtime {
         if let Some(followed) = self.0.handles.follow(number) {
             let entry = followed.entry;
             if followed.mode == super::AliasMode::Reply {
-                entry.lock().aliases.remove(&number);
+                entry
+                    .lock()
+                    .untie()
+                    .map(|ties| ties.aliases.remove(&number));
                 self.demonitor(&entry, alias);
             }
             let priority = Priority::when(priority && followed.priority);

@@ -4,8 +4,9 @@
 //! whatever the process is doing.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::mailbox::{Mailbox, MailboxLimit, Priority, Put};
@@ -21,16 +22,52 @@ pub(crate) enum Link {
     Unlinking(u64),
 }
 
-/// Whose ends are told by priority messages.
-#[derive(Debug, Default)]
-pub(crate) struct Preferred {
-    pub(crate) links: HashSet<Pid>,
-    pub(crate) monitors: HashSet<Reference>,
-}
-
 /// All that changes while a process lives.
 #[derive(Debug, Default)]
 pub(crate) struct State {
+    pub(crate) trap_exit: bool,
+    /// Why it must end, once it must.
+    pub(crate) ending: Option<Term>,
+    /// Whom to wake then.
+    pub(crate) task: Option<Waker>,
+    /// It has ended: nothing may be added any more.
+    pub(crate) ended: bool,
+    /// Most processes have no ties, and then no memory for them.
+    ties: Option<Box<Ties>>,
+}
+
+impl State {
+    /// What it has to do with others.
+    pub(crate) fn ties(&self) -> &Ties {
+        self.ties.as_deref().unwrap_or(&NO_TIES)
+    }
+
+    /// The same, to add some.
+    pub(crate) fn tie(&mut self) -> &mut Ties {
+        self.ties.get_or_insert_default()
+    }
+
+    /// The same, to take some away.
+    pub(crate) fn untie(&mut self) -> Option<&mut Ties> {
+        self.ties.as_deref_mut()
+    }
+
+    /// It has ended: nothing is left but what it had to do with others, for who tells them.
+    pub(crate) fn end(&mut self) -> Ties {
+        let ended = State {
+            ended: true,
+            ..State::default()
+        };
+        let ties = mem::replace(self, ended).ties;
+        ties.map(|ties| *ties).unwrap_or_default()
+    }
+}
+
+static NO_TIES: LazyLock<Ties> = LazyLock::new(Ties::default);
+
+/// What a process has to do with others.
+#[derive(Debug, Default)]
+pub(crate) struct Ties {
     pub(crate) links: HashMap<Pid, Link>,
     /// Who monitors this process, and as what.
     pub(crate) watchers: HashMap<Reference, (Pid, Item)>,
@@ -45,15 +82,15 @@ pub(crate) struct State {
     pub(crate) node_kinds: Option<NodeKinds>,
     /// Where its output goes.
     pub(crate) group_leader: Option<Pid>,
-    pub(crate) trap_exit: bool,
     /// Which of its links and monitors were made with priority, if there are such.
     pub(crate) priority: Option<Box<Preferred>>,
-    /// Why it must end, once it must.
-    pub(crate) ending: Option<Term>,
-    /// Whom to wake then.
-    pub(crate) task: Option<Waker>,
-    /// It has ended: nothing may be added any more.
-    pub(crate) ended: bool,
+}
+
+/// Whose ends are told by priority messages.
+#[derive(Debug, Default)]
+pub(crate) struct Preferred {
+    pub(crate) links: HashSet<Pid>,
+    pub(crate) monitors: HashSet<Reference>,
 }
 
 #[derive(Debug)]
@@ -144,13 +181,14 @@ impl Entry {
         let Some(mut state) = self.alive() else {
             return;
         };
-        if state.links.get(from) != Some(&Link::Active) {
+        if state.ties().links.get(from) != Some(&Link::Active) {
             return;
         }
-        state.links.remove(from);
-        let trap = state.trap_exit;
-        let preferred = state.priority.as_mut();
+        let ties = state.tie();
+        ties.links.remove(from);
+        let preferred = ties.priority.as_mut();
         let priority = Priority::when(preferred.is_some_and(|of| of.links.remove(from)));
+        let trap = state.trap_exit;
         drop(state);
         if trap {
             let from = from.clone();
@@ -179,15 +217,16 @@ impl Entry {
 
     /// Monitor `reference`, which this process holds, has fired. False when it holds none.
     pub(crate) fn monitor_fired(&self, reference: &Reference, reason: Term) -> bool {
-        let Some(mut state) = self.alive() else {
+        let fired = self.alive().and_then(|mut state| {
+            let ties = state.untie()?;
+            let item = ties.watching.remove(reference)?;
+            let preferred = ties.priority.as_mut();
+            let priority = preferred.is_some_and(|of| of.monitors.remove(reference));
+            Some((item, Priority::when(priority)))
+        });
+        let Some((item, priority)) = fired else {
             return false;
         };
-        let Some(item) = state.watching.remove(reference) else {
-            return false;
-        };
-        let preferred = state.priority.as_mut();
-        let priority = Priority::when(preferred.is_some_and(|of| of.monitors.remove(reference)));
-        drop(state);
         let reference = reference.clone();
         self.deliver_with(
             priority,
@@ -201,9 +240,18 @@ impl Entry {
         true
     }
 
+    /// Ends a monitor on this process. False when there was none.
+    pub(crate) fn is_watched_no_more(&self, reference: &Reference) -> bool {
+        let mut state = self.lock();
+        let watcher = state
+            .untie()
+            .and_then(|ties| ties.watchers.remove(reference));
+        watcher.is_some()
+    }
+
     /// A node of this kind has come.
     pub(crate) fn node_up(&self, node: &Atom, hidden: bool) {
-        let wanted = self.lock().node_kinds;
+        let wanted = self.lock().ties().node_kinds;
         if wanted.is_some_and(|kinds| kinds.include(hidden)) {
             let node = node.clone();
             self.deliver(0, Received::NodeUp { node, hidden });
@@ -217,26 +265,27 @@ impl Entry {
             let Some(mut state) = self.alive() else {
                 return Vec::new();
             };
-            state
-                .watchers
+            let Some(ties) = state.untie() else {
+                return Vec::new();
+            };
+            ties.watchers
                 .retain(|_, (watcher, _)| watcher.node != *node);
-            state
-                .links
+            ties.links
                 .retain(|pid, link| pid.node != *node || *link == Link::Active);
-            let broken: Vec<Pid> = state
+            let broken: Vec<Pid> = ties
                 .links
                 .keys()
                 .filter(|pid| pid.node == *node)
                 .cloned()
                 .collect();
-            let fired: Vec<Reference> = state
+            let fired: Vec<Reference> = ties
                 .watching
                 .iter()
                 .filter(|(_, item)| item.node() == node)
                 .map(|(reference, _)| reference.clone())
                 .collect();
-            let kinds = state.node_kinds.is_some_and(|kinds| kinds.include(hidden));
-            let told = state.nodes.remove(node).unwrap_or(0) + usize::from(kinds);
+            let kinds = ties.node_kinds.is_some_and(|kinds| kinds.include(hidden));
+            let told = ties.nodes.remove(node).unwrap_or(0) + usize::from(kinds);
             (broken, fired, told)
         };
         for pid in broken {

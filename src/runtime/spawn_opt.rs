@@ -173,13 +173,13 @@ impl Runtime {
             return false;
         };
         if link {
-            state.links.insert(pid.clone(), Link::Active);
+            state.tie().links.insert(pid.clone(), Link::Active);
         }
         let Some((reference, alias)) = monitor else {
             return true;
         };
         let item = Item::Pid(pid.clone());
-        state.watching.insert(reference.clone(), item);
+        state.tie().watching.insert(reference.clone(), item);
         drop(state);
         if let Some(mode) = alias {
             self.alias(entry, reference, mode, false);
@@ -229,7 +229,10 @@ impl Runtime {
             if monitor {
                 self.demonitor(&entry, reference);
             }
-            if link && entry.lock().links.remove(&pid).is_some() {
+            let mut state = entry.lock();
+            let linked = state.untie().and_then(|ties| ties.links.remove(&pid));
+            drop(state);
+            if link && linked.is_some() {
                 unwanted("abandoned");
             }
         }

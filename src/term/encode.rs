@@ -233,21 +233,26 @@ pub(super) fn put_wide(negative: bool, magnitude: u128, out: &mut BytesMut) {
 }
 
 fn put_reference(reference: &Reference, out: &mut BytesMut) {
-    out.put_u8(tag::NEWER_REFERENCE);
-    out.put_u16(reference.words().len() as u16);
+    let words = reference.words();
+    out.put_slice(&[tag::NEWER_REFERENCE, 0, words.len() as u8]);
     put_atom(&reference.node, out);
-    out.put_u32(reference.creation);
-    for word in reference.words() {
-        out.put_u32(*word);
+    let mut numbers = [0; 4 + 4 * 5];
+    let (places, _) = numbers.as_chunks_mut::<4>();
+    for (place, word) in places
+        .iter_mut()
+        .zip([&reference.creation].into_iter().chain(words))
+    {
+        *place = word.to_be_bytes();
     }
+    let (used, _) = places.split_at(1 + words.len().min(5));
+    out.put_slice(used.as_flattened());
 }
 
 fn put_pid(pid: &Pid, out: &mut BytesMut) {
     out.put_u8(tag::NEW_PID);
     put_atom(&pid.node, out);
-    out.put_u32(pid.id);
-    out.put_u32(pid.serial);
-    out.put_u32(pid.creation);
+    let numbers = [pid.id, pid.serial, pid.creation].map(u32::to_be_bytes);
+    out.put_slice(numbers.as_flattened());
 }
 
 /// What stands in a message around its own terms, written without making a term of it.
@@ -293,7 +298,10 @@ impl Part<'_> {
 }
 
 fn put_atom(atom: &Atom, out: &mut BytesMut) {
-    put_atom_text(atom.as_str(), out);
+    match atom.wire() {
+        Some(wire) => out.put_slice(wire),
+        None => put_atom_text(atom.as_str(), out),
+    }
 }
 
 /// An atom of `text`, which is known to be short enough for one.

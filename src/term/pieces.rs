@@ -7,6 +7,21 @@ use bytes::{Bytes, BytesMut};
 /// A binary of so many bytes stands beside the buffer: to copy a smaller one costs less than a piece of its own.
 const LARGE: usize = 16 * 1024;
 
+/// AMD's Zen 3 copies some twenty times slower where `rep movsb` writes to up to 63 bytes behind (modulo a page) what it
+/// reads, as behind a short head; glibc takes that instruction from 2 to 8 KiB on.
+const STRIDE: usize = 2 * 1024 - 1;
+
+/// Adds `bytes`, of any number.
+pub(crate) fn append(out: &mut BytesMut, bytes: &[u8]) {
+    if bytes.len() <= STRIDE {
+        return out.extend_from_slice(bytes);
+    }
+    out.reserve(bytes.len());
+    for stride in bytes.chunks(STRIDE) {
+        out.extend_from_slice(stride);
+    }
+}
+
 /// Written terms, in pieces. Large binaries in them share the memory of the terms that they come from.
 #[derive(Debug, Default)]
 pub struct Pieces {
@@ -57,7 +72,7 @@ impl Pieces {
     /// Adds the bytes of a binary.
     pub(super) fn binary(&mut self, bytes: &Bytes) {
         match bytes.len() < LARGE || self.copies {
-            true => self.buffer.extend_from_slice(bytes),
+            true => append(&mut self.buffer, bytes),
             false => self.shared.push((self.buffer.len(), bytes.clone())),
         }
     }

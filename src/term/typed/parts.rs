@@ -46,12 +46,14 @@ impl<'a, 'de> Elements<'a, 'de> {
         }
     }
 
-    /// Of the list ahead.
-    pub(super) fn of_list(reader: &'a mut Reader<'de>) -> Elements<'a, 'de> {
-        Elements {
+    /// Of the list ahead, whose first elements are counted already, for who makes room for them.
+    pub(super) fn of_list(reader: &'a mut Reader<'de>) -> Result<Elements<'a, 'de>> {
+        let mut elements = Elements {
             tail: true,
             ..Elements::of_tuple(reader, 0)
-        }
+        };
+        elements.advance()?;
+        Ok(elements)
     }
 
     /// Passes tails until there is an element, if there is one.

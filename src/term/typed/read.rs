@@ -344,7 +344,7 @@ impl<'de> Reader<'de> {
         let start = self.position();
         // It is read as the tail of nothing.
         self.enter(start, 1)?;
-        let mut elements = Elements::of_list(self);
+        let mut elements = Elements::of_list(self)?;
         let value = read(&mut elements).map_err(|error| error.at(start))?;
         elements.finish(start)?;
         self.leave();
