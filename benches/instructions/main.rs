@@ -5,6 +5,10 @@
 //! what one time costs, whatever starting up does. What the C library chooses by the CPU is switched off. More than
 //! [`TOLERANCE`] beyond `expected.txt` fails.
 
+#[path = "../shared/messages.rs"]
+mod messages;
+#[path = "../shared/typed.rs"]
+mod typed;
 mod workloads;
 
 use std::collections::BTreeMap;

@@ -6,72 +6,22 @@ use beamlink::Cookie;
 use beamlink::dist::{Control, Frame, FrameDecoder, FrameLimits, Framing, encode_frame};
 use beamlink::otp::gen_server::{Answer, Context, From, GenServer, ServerOptions, call, start};
 use beamlink::runtime::{Item, Runtime, RuntimeSettings};
-use beamlink::term::{
-    Atom, Decoder, Pid, Reference, Term, as_binary, deserialize, serialize, skip,
-};
-use bytes::{Bytes, BytesMut};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use beamlink::term::{Atom, Decoder, Pid, Term, deserialize, serialize, skip};
+use bytes::BytesMut;
+use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
+
+use crate::messages::{EVENT, GEN_CALL, MAP, binary, integers};
+use crate::typed::{Binary, Call, Event, Mixed};
 
 /// A name, and what is done so many times.
 pub(crate) type Workload = (&'static str, Box<dyn Fn(u32)>);
-
-const GEN_CALL: &str = "{'$gen_call',{#Pid<'client@127.0.0.1',110,0,1700000000>,\
-    #Ref<'client@127.0.0.1',1700000000,1000,2000,3000>},{get,key}}";
-const MAP: &str = "#{id => 12345,name => <<\"a name of some length\">>,active => true,score => 99.5,role => admin,\
-    tags => [a,b,c],count => 3000000000,parent => undefined,email => <<\"user@example.org\">>,at => {2026,11,23}}";
-const EVENT: &str = "#{event_id => <<\"0f8fad5b-d9cb-469f-a165-70867728950e\">>,event_type => <<\"user_registered\">>,\
-    stream_id => <<\"user-7c9e6679\">>,event_number => 42,data => #{name => <<\"Ada\">>,email => <<\"ada@example.org\">>},\
-    metadata => #{},created => 1732370000123456,created_epoch => 1732370000}";
-
-type GenCall = (Atom, (Pid, Reference), (Atom, Atom));
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename = "map")]
-struct Record {
-    id: u32,
-    name: String,
-    active: bool,
-    score: f64,
-    role: Atom,
-    tags: Vec<Atom>,
-    count: u64,
-    parent: Atom,
-    email: String,
-    at: (u16, u8, u8),
-}
-
-#[derive(Serialize, Deserialize)]
-struct Event {
-    event_id: String,
-    event_type: String,
-    stream_id: String,
-    event_number: u64,
-    data: Data,
-    metadata: Metadata,
-    created: u64,
-    created_epoch: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Data {
-    name: String,
-    email: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Metadata {}
-
-#[derive(Serialize, Deserialize)]
-struct Blob(#[serde(with = "as_binary")] Bytes);
 
 /// All of them, in the order of the table.
 pub(crate) fn all() -> Vec<Workload> {
     let erlang = |text: &str| Term::parse_erlang(text).unwrap();
     let mut all = Vec::new();
-    let list = Term::list((0..10_000).map(|value| Term::from(value % 256)));
-    let binary = Term::Binary(vec![7; 65536].into());
-    message::<GenCall>(
+    message::<Call>(
         &mut all,
         [
             "encode gen_call",
@@ -82,7 +32,7 @@ pub(crate) fn all() -> Vec<Workload> {
         ],
         erlang(GEN_CALL),
     );
-    message::<Record>(
+    message::<Mixed>(
         &mut all,
         [
             "encode map",
@@ -104,7 +54,7 @@ pub(crate) fn all() -> Vec<Workload> {
         ],
         erlang(EVENT),
     );
-    message::<Blob>(
+    message::<Binary>(
         &mut all,
         [
             "encode 64 KiB",
@@ -113,7 +63,7 @@ pub(crate) fn all() -> Vec<Workload> {
             "write 64 KiB",
             "read 64 KiB",
         ],
-        binary,
+        binary(),
     );
     message::<Vec<i64>>(
         &mut all,
@@ -124,7 +74,7 @@ pub(crate) fn all() -> Vec<Workload> {
             "write list",
             "read list",
         ],
-        list,
+        integers(),
     );
     frames(&mut all);
     all.push(("local call", Box::new(local_calls)));

@@ -4,6 +4,8 @@ use std::mem;
 
 use bytes::{Bytes, BytesMut};
 
+use super::encode::Out;
+
 /// A binary of so many bytes stands beside the buffer: to copy a smaller one costs less than a piece of its own.
 const LARGE: usize = 16 * 1024;
 
@@ -25,7 +27,7 @@ pub(crate) fn append(out: &mut BytesMut, bytes: &[u8]) {
 /// Written terms, in pieces. Large binaries in them share the memory of the terms that they come from.
 #[derive(Debug, Default)]
 pub struct Pieces {
-    pub(super) buffer: BytesMut,
+    buffer: BytesMut,
     /// Binaries, each with the place in the buffer where it stands.
     shared: Vec<(usize, Bytes)>,
     /// Whether all is copied.
@@ -58,7 +60,7 @@ impl Pieces {
     }
 
     /// Forgets what was written, and keeps the buffer for what will be.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.buffer.clear();
         self.shared.clear();
     }
@@ -67,14 +69,6 @@ impl Pieces {
     pub(crate) fn truncate(&mut self, length: usize) {
         self.buffer.truncate(length);
         self.shared.retain(|(at, _)| *at <= length);
-    }
-
-    /// Adds the bytes of a binary.
-    pub(super) fn binary(&mut self, bytes: &Bytes) {
-        match bytes.len() < LARGE || self.copies {
-            true => append(&mut self.buffer, bytes),
-            false => self.shared.push((self.buffer.len(), bytes.clone())),
-        }
     }
 
     /// All of it, piece by piece; nothing is left.
@@ -92,6 +86,19 @@ impl Pieces {
     }
 }
 
+impl Out for Pieces {
+    fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.buffer
+    }
+
+    fn binary(&mut self, bytes: &Bytes) {
+        match bytes.len() < LARGE || self.copies {
+            true => append(&mut self.buffer, bytes),
+            false => self.shared.push((self.buffer.len(), bytes.clone())),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,7 +113,7 @@ mod tests {
         term.encode(&mut whole).unwrap();
         let mut pieces = Pieces::default();
         pieces.buffer().extend_from_slice(b"before");
-        term.encode_pieces(&mut pieces).unwrap();
+        term.encode_into(&mut pieces).unwrap();
         assert_eq!(pieces.len(), 6 + whole.len());
         let parts = pieces.take();
         assert_eq!(parts.len(), 5);

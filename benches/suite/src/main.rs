@@ -6,6 +6,8 @@ mod ei;
 mod failure;
 mod lab;
 mod machine;
+#[path = "../../shared/messages.rs"]
+mod messages;
 mod other;
 mod plot;
 mod row;

@@ -6,18 +6,12 @@ use data_encoding::HEXLOWER;
 use super::{Measured, Plan};
 use crate::failure::Failure;
 use crate::lab::Lab;
+use crate::messages::{EVENT, GEN_CALL, MAP, binary, integers};
 use crate::other::Other;
 use crate::row::{Cells, OURS, Row, Target};
 
 /// How long one contender works in one round.
 const SLICE_MILLIS: f64 = 30.0;
-const CALL: &str = "{'$gen_call',{#Pid<'client@127.0.0.1',110,0,1700000000>,#Ref<'client@127.0.0.1',1700000000,1000,2000,3000>},{get,key}}";
-const MAP: &str = "#{id => 12345,name => <<\"a name of some length\">>,active => true,score => 99.5,role => admin,\
-    tags => [a,b,c],count => 3000000000,parent => undefined,email => <<\"user@example.org\">>,at => {2026,11,23}}";
-const EVENT: &str = "#{event_id => <<\"0f8fad5b-d9cb-469f-a165-70867728950e\">>,event_type => <<\"user_registered\">>,\
-    stream_id => <<\"user-7c9e6679\">>,event_number => 42,data => #{name => <<\"Ada\">>,email => <<\"ada@example.org\">>},\
-    metadata => #{},created => 1732370000123456,created_epoch => 1732370000}";
-
 /// The messages: what the table calls them, what `ours` does, and their bytes.
 pub(super) fn messages() -> Result<Vec<(String, &'static str, String)>, Failure> {
     let read = |text| Term::parse_erlang(text).map_err(|error| Failure(error.to_string()));
@@ -25,20 +19,12 @@ pub(super) fn messages() -> Result<Vec<(String, &'static str, String)>, Failure>
         (
             "`{'$gen_call', {pid, ref}, {get, key}}`",
             "gen_call",
-            read(CALL)?,
+            read(GEN_CALL)?,
         ),
         ("map of 10 atom keys", "map", read(MAP)?),
         ("ExESDB event", "event", read(EVENT)?),
-        (
-            "binary of 64 KiB",
-            "binary",
-            Term::Binary(vec![7; 65536].into()),
-        ),
-        (
-            "list of 10,000 integers",
-            "integers",
-            Term::list((0..10_000).map(|n| Term::from(n * 7 % 100_000))),
-        ),
+        ("binary of 64 KiB", "binary", binary()),
+        ("list of 10,000 integers", "integers", integers()),
     ];
     let mut messages = Vec::new();
     for (shown, name, term) in all {

@@ -9,6 +9,8 @@ mod handshake;
 mod messages;
 mod node;
 mod raw;
+#[path = "../../../../shared/typed.rs"]
+mod shared;
 mod terms;
 mod typed;
 
