@@ -14,6 +14,7 @@ mod finding;
 mod flow;
 mod hearing;
 pub mod host;
+mod join;
 mod majority;
 mod nodes;
 mod proc_net;
@@ -21,6 +22,7 @@ mod reach;
 mod round;
 mod settings;
 mod strategy;
+mod ward;
 mod whole;
 
 pub use code::{Code, Section, troubleshooting};
