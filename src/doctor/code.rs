@@ -315,6 +315,20 @@ codes! {
         remedy: "stop what holds the port, or set ERL_EPMD_PORT on all hosts",
         more: "A proxy or a published container port at 4369 looks like an EPMD until it is asked.",
     }
+    CrashingHeartbeats = "crashing-heartbeats", Discovery, Fault {
+        title: "Heartbeats that crash libcluster",
+        means: "datagrams begin as heartbeats do and hold no Erlang term: each one crashes the Gossip strategy of every node that reads \
+            it, and sixteen within 1.5 s end its supervisor",
+        remedy: "stop the sender: it is no libcluster node",
+        more: "libcluster runs `binary_to_term/1` on what follows `heartbeat::`. Senders that write JSON there, or cut heartbeats off, \
+            raise in every node without a secret, and in those with the same secret.",
+    }
+    NotAlive = "not-distributed", Discovery, Fault {
+        title: "A node gossips without a name",
+        means: "a BEAM that was started without --name or --sname sends heartbeats of nonode@nohost: nobody can connect to it",
+        remedy: "start it with a name (RELEASE_NODE and RELEASE_DISTRIBUTION, --sname, --name)",
+        more: "libcluster starts whether the node is distributed or not.",
+    }
     PlainHeartbeats = "plain-heartbeats", Discovery, Fault {
         title: "A node gossips without a secret",
         means: "the others have one, and drop what is not encrypted, as it drops what is: without a line in any log",
@@ -348,6 +362,13 @@ codes! {
         remedy: "let UDP 45892 pass (iptables, nft, security groups, multicast snooping on the switch)",
         more: "Broadcast and multicast do not leave a network: nodes on two subnets never hear each other. Switches with IGMP snooping and \
             no querier forget groups after some minutes.",
+    }
+    NotGossiping = "not-gossiping", Whole, Fault {
+        title: "A node does not gossip",
+        means: "the others run libcluster's Gossip and it does not, and nobody is connected to it: it waits until it is dialled",
+        remedy: "start libcluster on it with the topology of the others",
+        more: "The environment of the application `libcluster` holds the topologies; where they are handed to \
+            `Cluster.Supervisor` by the application itself, the doctor reads them from the running strategy.",
     }
     TicktimeDiffers = "net-ticktime-differs", Whole, Fault {
         title: "net_ticktime differs",
@@ -427,20 +448,6 @@ codes! {
         remedy: "find the sender by its address, and give it another port",
         more: "Heartbeats begin with `heartbeat::`, or are whole blocks of 16 bytes that look like noise. Cut-off heartbeats come from \
             tunnels with a small MTU or from a broken relay.",
-    }
-    CrashingHeartbeats = "crashing-heartbeats", Discovery, Fault {
-        title: "Heartbeats that crash libcluster",
-        means: "datagrams begin as heartbeats do and hold no Erlang term: each one crashes the Gossip strategy of every node that reads \
-            it, and sixteen within 1.5 s end its supervisor",
-        remedy: "stop the sender: it is no libcluster node",
-        more: "libcluster runs `binary_to_term/1` on what follows `heartbeat::`. Senders that write JSON there, or cut heartbeats off, \
-            raise in every node without a secret, and in those with the same secret.",
-    }
-    NotAlive = "not-distributed", Discovery, Fault {
-        title: "A node gossips without a name",
-        means: "a BEAM that was started without --name or --sname sends heartbeats of nonode@nohost: nobody can connect to it",
-        remedy: "start it with a name (RELEASE_NODE and RELEASE_DISTRIBUTION, --sname, --name)",
-        more: "libcluster starts whether the node is distributed or not.",
     }
     EarClosed = "cannot-listen", Discovery, Hint {
         title: "Heartbeats could not be listened for",

@@ -1,11 +1,10 @@
 //! I/O: what is heard while the nodes are looked at, kept as it came: a secret that is learnt later still reads it.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::discovery::{Candidate, Candidates, Datagram, Deaf, Ears, Table};
+use super::discovery::{Candidate, Candidates, Datagram, Deaf, Ears, Reading, Table};
 use crate::gossip::Gossip;
 use crate::{GossipSecret, NodeName};
 
@@ -77,11 +76,15 @@ impl Hearing {
         table
     }
 
-    /// From which addresses something came after `since`.
-    pub(super) fn sources(&self, since: Instant) -> BTreeSet<IpAddr> {
+    /// The nodes of whom a heartbeat came after `since` that one of these secrets reads.
+    pub(super) fn nodes(&self, candidates: &Candidates, since: Instant) -> BTreeSet<NodeName> {
         let kept = self.kept();
         let late = kept.0.iter().filter(|(at, _)| *at >= since);
-        late.map(|(_, datagram)| datagram.from.ip()).collect()
+        let node = |(_, datagram): &(Instant, Datagram)| match candidates.read(&datagram.bytes) {
+            Reading::Heartbeat(node, _) => Some(node),
+            Reading::Unreadable(_) => None,
+        };
+        late.filter_map(node).collect()
     }
 }
 

@@ -14,6 +14,7 @@ mod finding;
 mod flow;
 mod hearing;
 pub mod host;
+mod join;
 mod majority;
 mod nodes;
 mod proc_net;
@@ -22,6 +23,7 @@ mod round;
 mod settings;
 mod strategy;
 pub mod validation;
+mod ward;
 mod whole;
 
 pub use code::{Code, Section, troubleshooting};

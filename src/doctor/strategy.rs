@@ -20,6 +20,8 @@ pub enum Origin {
     Process,
     /// The environment of the application libcluster.
     Application,
+    /// The environment variables that ExESDB reads.
+    Environment,
 }
 
 /// What a node gossips with.
@@ -61,13 +63,18 @@ pub(super) struct Traffic {
 }
 
 impl Asking<'_> {
-    /// Finds the process that gossips by its UDP socket, and reads its settings; else those of the application. `None`:
-    /// it does not gossip, or does not tell.
+    /// Finds the process that gossips by its UDP socket, and reads its settings; else those of the application, else
+    /// those in the environment. `None`: it does not gossip, or does not tell.
     pub(super) async fn strategy(self, has_libcluster: bool) -> Option<Strategy> {
-        match self.running_strategy().await {
+        if let Some(strategy) = self.running_strategy().await {
+            return Some(strategy);
+        }
+        if !has_libcluster {
+            return None;
+        }
+        match self.configured_strategy().await {
             Some(strategy) => Some(strategy),
-            None if has_libcluster => self.configured_strategy().await,
-            None => None,
+            None => self.strategy_by_environment().await,
         }
     }
 
@@ -126,6 +133,37 @@ impl Asking<'_> {
             &config.unwrap_or_else(Term::nil),
             Origin::Application,
         ))
+    }
+
+    /// Under the names that ExESDB reads; `None` when none is set.
+    async fn strategy_by_environment(self) -> Option<Strategy> {
+        let variable = |name: &'static str| async move {
+            let value = self.get("os", "getenv", vec![Term::charlist(name)]).await?;
+            text(&value).filter(|text| !text.is_empty() && text != "false")
+        };
+        let (secret, address, port, interface) = tokio::join!(
+            variable("EX_ESDB_CLUSTER_SECRET"),
+            variable("EX_ESDB_GOSSIP_MULTICAST_ADDR"),
+            variable("EX_ESDB_CLUSTER_PORT"),
+            variable("EX_ESDB_CLUSTER_INTERFACE"),
+        );
+        let port = port
+            .and_then(|port| port.parse::<i64>().ok())
+            .map(Term::from);
+        let given = [
+            ("secret", secret.map(Term::from)),
+            ("multicast_addr", address.map(Term::from)),
+            ("port", port),
+            ("if_addr", interface.map(Term::from)),
+        ];
+        let pair = |(name, value): (&'static str, Option<Term>)| {
+            Some(Term::tuple([Term::atom(name), value?]))
+        };
+        let config: Vec<Term> = given.into_iter().filter_map(pair).collect();
+        match config.is_empty() {
+            true => None,
+            false => Some(Strategy::of(&Term::list(config), Origin::Environment)),
+        }
     }
 
     /// What went through a socket so far.

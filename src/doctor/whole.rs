@@ -13,6 +13,7 @@ use crate::NodeName;
 /// The findings about what is common to all nodes.
 pub(super) fn findings(all: &[Examined]) -> Vec<Finding> {
     let mut found = gossip(all);
+    found.extend(silent(all));
     found.extend(kernel(all));
     found.extend(cookies(all));
     found.extend(resolvers(all));
@@ -107,6 +108,30 @@ fn gossip(all: &[Examined]) -> Vec<Finding> {
         shown,
     ));
     found
+}
+
+/// Who does not gossip while others do, and is connected to none of those.
+fn silent(all: &[Examined]) -> Vec<Finding> {
+    let gossips = |facts: &Facts| facts.gossip.is_some();
+    let others: Vec<&NodeName> = facts(all)
+        .filter(|(_, facts)| gossips(facts))
+        .map(|(node, _)| node)
+        .collect();
+    if others.is_empty() {
+        return Vec::new();
+    }
+    let lonely = facts(all).filter(|(_, facts)| {
+        let connected = facts.nodes.iter().any(|node| others.contains(&node));
+        facts.is_beam() && !gossips(facts) && !connected
+    });
+    let finding = |(node, _): (&NodeName, &Facts)| {
+        let seen = format!(
+            "no Gossip of libcluster runs on it, as on {} others",
+            others.len()
+        );
+        Finding::new(Code::NotGossiping, Subject::Node(node.clone()), seen)
+    };
+    lonely.map(finding).collect()
 }
 
 fn kernel(all: &[Examined]) -> Vec<Finding> {
