@@ -10,14 +10,15 @@ use crate::NodeName;
 /// Who of the nodes that answered lists whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matrix {
-    /// The nodes that said whom they list.
+    /// The nodes that said whom they list, without those that are hidden: nobody lists them.
     pub nodes: Vec<NodeName>,
     lists: BTreeSet<(NodeName, NodeName)>,
 }
 
 impl Matrix {
     pub(super) fn of(all: &[Examined]) -> Matrix {
-        let answered: Vec<&Examined> = all.iter().filter(|node| node.facts.is_some()).collect();
+        let is_visible = |node: &&Examined| node.facts.as_ref().is_some_and(|facts| !facts.hidden);
+        let answered: Vec<&Examined> = all.iter().filter(is_visible).collect();
         let nodes: Vec<NodeName> = answered.iter().map(|node| node.node.clone()).collect();
         let mut lists = BTreeSet::new();
         for node in answered {

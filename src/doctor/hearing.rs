@@ -76,10 +76,17 @@ impl Hearing {
         table
     }
 
-    /// The nodes of whom a heartbeat came after `since` that one of these secrets reads.
-    pub(super) fn nodes(&self, candidates: &Candidates, since: Instant) -> BTreeSet<NodeName> {
+    /// The nodes of whom a heartbeat came, after `since` if that is given, which one of these secrets reads.
+    pub(super) fn nodes(
+        &self,
+        candidates: &Candidates,
+        since: Option<Instant>,
+    ) -> BTreeSet<NodeName> {
         let kept = self.kept();
-        let late = kept.0.iter().filter(|(at, _)| *at >= since);
+        let late = kept
+            .0
+            .iter()
+            .filter(|(at, _)| since.is_none_or(|since| *at >= since));
         let node = |(_, datagram): &(Instant, Datagram)| match candidates.read(&datagram.bytes) {
             Reading::Heartbeat(node, _) => Some(node),
             Reading::Unreadable(_) => None,

@@ -7,6 +7,7 @@ mod asking;
 mod code;
 pub mod discovery;
 mod edges;
+mod environment;
 mod examined;
 mod exesdb;
 mod facts;
@@ -28,6 +29,7 @@ mod whole;
 
 pub use code::{Code, Section, troubleshooting};
 pub use edges::Matrix;
+pub use environment::Environment;
 pub use examined::{Examined, Other};
 pub use exesdb::{Store, Stores};
 pub use facts::{Facts, Interface, Limits};

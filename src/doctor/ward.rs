@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::asking::{Asking, address, ok};
 use super::code::Section;
-use super::discovery::{Candidates, Reason, own_addresses};
+use super::discovery::{Candidates, Reason, Table, own_addresses};
 use super::examined::{Examined, Other};
 use super::exesdb::Stores;
 use super::facts::{Facts, as_cookie};
@@ -25,10 +25,6 @@ use crate::runtime::DialError;
 use crate::term::Term;
 use crate::{Cookie, NodeName};
 
-/// Heartbeats come 5 s apart at most, 2.5 s in the mean: of those who gossip one in a hundred is not heard in this time.
-const LISTEN: Duration = Duration::from_millis(4_500);
-/// Who is known to gossip and is not heard is waited for until its heartbeat is overdue.
-const LISTEN_LONGEST: Duration = Duration::from_millis(5_300);
 /// What was heard last gets to the sockets of the nodes in this time.
 const SETTLE: Duration = Duration::from_millis(50);
 /// Nobody is waited for longer.
@@ -116,8 +112,10 @@ impl<'a> Ward<'a> {
                 }
             }
             Some(Found::Patient(patient)) => {
-                for node in patient.examined.listed().unwrap_or_default().to_vec() {
-                    self.admit(node, None);
+                if self.doctor.asks_nodes() {
+                    for node in patient.examined.listed().unwrap_or_default().to_vec() {
+                        self.admit(node, None);
+                    }
                 }
                 let node = patient.examined.node.clone();
                 self.patients.insert(node, *patient);
@@ -126,9 +124,10 @@ impl<'a> Ward<'a> {
         }
     }
 
-    /// The same, with those who are heard meanwhile.
+    /// The same, with those who are heard meanwhile. Who is found early is compared before the end.
     pub(super) async fn run_while_hearing(&mut self, hearing: &Hearing, begun: Instant) {
         let mut look = tokio::time::interval(Duration::from_millis(100));
+        let mut compared = 0;
         loop {
             tokio::select! {
                 found = self.running.join_next(), if !self.running.is_empty() => {
@@ -136,43 +135,29 @@ impl<'a> Ward<'a> {
                 }
                 _ = look.tick() => {}
             }
-            let candidates = self.candidates();
-            let table = hearing.table(&candidates);
-            for heard in table.nodes() {
-                self.admit(heard.node.clone(), None);
+            if self.doctor.asks_nodes() {
+                self.admit_heard(&hearing.table(&self.candidates()));
             }
-            let sealed = |reason| matches!(reason, Reason::OtherSecret | Reason::NoSecret);
-            for row in table.unreadable().iter().filter(|row| sealed(row.reason)) {
-                self.ask_host((row.source, self.doctor.epmd_port).into());
+            if !self.running.is_empty() {
+                continue;
             }
-            let listened = begun.elapsed();
-            let enough = listened >= LISTEN
-                && (self.all_heard(hearing, &candidates)
-                    || self
-                        .overdue()
-                        .is_none_or(|overdue| overdue <= Instant::now()));
-            if self.running.is_empty() && (enough || !hearing.listens()) {
+            if compared != self.patients.len() {
+                compared = self.patients.len();
+                self.compare().await;
+            } else if begun.elapsed() >= self.doctor.listen || !hearing.listens() {
                 return;
             }
         }
     }
 
-    /// Whether all who gossip were heard since their sockets were looked at.
-    fn all_heard(&self, hearing: &Hearing, candidates: &Candidates) -> bool {
-        self.patients.values().all(|patient| {
-            let Some((since, _)) = patient.socket else {
-                return true;
-            };
-            hearing
-                .nodes(candidates, since)
-                .contains(&patient.examined.node)
-        })
-    }
-
-    /// When all heartbeats are overdue that have not come.
-    fn overdue(&self) -> Option<Instant> {
-        let sockets = self.patients.values().filter_map(|patient| patient.socket);
-        sockets.map(|(since, _)| since + LISTEN_LONGEST).max()
+    fn admit_heard(&mut self, table: &Table) {
+        for heard in table.nodes() {
+            self.admit(heard.node.clone(), None);
+        }
+        let sealed = |reason| matches!(reason, Reason::OtherSecret | Reason::NoSecret);
+        for row in table.unreadable().iter().filter(|row| sealed(row.reason)) {
+            self.ask_host((row.source, self.doctor.epmd_port).into());
+        }
     }
 
     /// The secrets that are known by now.
@@ -221,34 +206,33 @@ impl<'a> Ward<'a> {
             })
         });
         let looks: Vec<_> = join_all(looks).await.into_iter().flatten().collect();
+        // What they sent just now is to be heard, too.
+        tokio::time::sleep(SETTLE).await;
         let here = own_addresses().unwrap_or_default();
         let candidates = self.candidates();
-        let heard = |patient: &Patient, since: Instant| {
-            hearing
-                .nodes(&candidates, since)
-                .contains(&patient.examined.node)
-        };
+        let at_all = hearing.nodes(&candidates, None);
         let alike = |one: &Strategy, other: &Strategy| {
             (one.multicast_addr, one.port) == (other.multicast_addr, other.port)
         };
         let flow =
-            |(patient, strategy, since, traffic): &(&Patient, &Strategy, Instant, Traffic)| Flow {
-                node: patient.examined.node.clone(),
-                traffic: *traffic,
-                heard: heard(patient, *since),
-                others_heard: looks
+            |(patient, strategy, since, traffic): &(&Patient, &Strategy, Instant, Traffic)| {
+                let node = &patient.examined.node;
+                let heard = hearing.nodes(&candidates, Some(*since));
+                let is_other = |other: &Patient, theirs: &Strategy| {
+                    let name = &other.examined.node;
+                    name != node && alike(strategy, theirs) && heard.contains(name)
+                };
+                let others = looks
                     .iter()
-                    .filter(|(other, theirs, _, _)| {
-                        other.examined.node != patient.examined.node
-                            && alike(strategy, theirs)
-                            && heard(other, *since)
-                    })
-                    .count(),
-                is_here: patient
-                    .examined
-                    .own_addresses()
-                    .iter()
-                    .any(|ip| !ip.is_loopback() && here.contains(ip)),
+                    .filter(|(other, theirs, _, _)| is_other(other, theirs));
+                let own = patient.examined.own_addresses();
+                Flow {
+                    node: node.clone(),
+                    traffic: *traffic,
+                    heard: at_all.contains(node),
+                    others_heard: others.count(),
+                    is_here: own.iter().any(|ip| !ip.is_loopback() && here.contains(ip)),
+                }
             };
         looks.iter().map(flow).collect()
     }

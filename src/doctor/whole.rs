@@ -7,13 +7,13 @@ use super::examined::Examined;
 use super::facts::{Facts, Interface};
 use super::finding::{Finding, Subject};
 use super::majority::Split;
-use super::strategy::Strategy;
+use super::strategy::{Origin, Strategy};
 use crate::NodeName;
 
 /// The findings about what is common to all nodes.
 pub(super) fn findings(all: &[Examined]) -> Vec<Finding> {
     let mut found = gossip(all);
-    found.extend(silent(all));
+    found.extend(not_gossiping(all));
     found.extend(kernel(all));
     found.extend(cookies(all));
     found.extend(resolvers(all));
@@ -75,17 +75,18 @@ pub(super) fn differing<T: Ord + Clone>(
 }
 
 fn gossip(all: &[Examined]) -> Vec<Finding> {
-    let strategy = |facts: &'_ Facts| facts.gossip.clone();
     let of = |value: fn(&Strategy) -> Option<String>| {
-        each(all, strategy)
-            .into_iter()
-            .map(|(node, strategy)| (node, value(&strategy)))
-            .collect::<Vec<_>>()
+        each(all, |facts| facts.gossip.as_ref().map(value))
     };
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-    let secret = of(|strategy| strategy.secret.as_ref().map(ToString::to_string));
+    let mut secrets = of(|strategy| strategy.secret.as_ref().map(ToString::to_string));
+    // What a variable that is not set comes to, each release of ExESDB has its own mind about.
+    secrets.retain(|(node, secret)| {
+        secret.is_some()
+            || settings(all, node).is_some_and(|settings| settings.origin != Origin::Environment)
+    });
     let mut found = differing(
-        secret,
+        secrets,
         |secret| match secret {
             Some(_) => Code::SecretDiffers,
             None => Code::PlainHeartbeats,
@@ -108,30 +109,69 @@ fn gossip(all: &[Examined]) -> Vec<Finding> {
         shown,
     ));
     found
+        .into_iter()
+        .map(|finding| with_origin(finding, all))
+        .collect()
 }
 
-/// Who does not gossip while others do, and is connected to none of those.
-fn silent(all: &[Examined]) -> Vec<Finding> {
-    let gossips = |facts: &Facts| facts.gossip.is_some();
+fn settings<'a>(all: &'a [Examined], node: &NodeName) -> Option<&'a Strategy> {
+    let (_, facts) = facts(all).find(|(name, _)| *name == node)?;
+    facts.gossip.as_ref()
+}
+
+/// Where the settings of the node were read, and what its environment says.
+fn with_origin(mut finding: Finding, all: &[Examined]) -> Finding {
+    let Subject::Node(node) = &finding.subject else {
+        return finding;
+    };
+    let Some((_, facts)) = facts(all).find(|(name, _)| *name == node) else {
+        return finding;
+    };
+    if let Some(gossip) = &facts.gossip {
+        finding = finding.evidence("read from", gossip.origin);
+    }
+    for (name, value) in facts.environment.shown() {
+        finding = finding.evidence(name, value);
+    }
+    finding
+}
+
+/// Who does not gossip while others do, though it is to, or nobody who does is connected to it.
+fn not_gossiping(all: &[Examined]) -> Vec<Finding> {
     let others: Vec<&NodeName> = facts(all)
-        .filter(|(_, facts)| gossips(facts))
+        .filter(|(_, facts)| facts.gossips == Some(true))
         .map(|(node, _)| node)
         .collect();
     if others.is_empty() {
         return Vec::new();
     }
-    let lonely = facts(all).filter(|(_, facts)| {
-        let connected = facts.nodes.iter().any(|node| others.contains(&node));
-        facts.is_beam() && !gossips(facts) && !connected
-    });
-    let finding = |(node, _): (&NodeName, &Facts)| {
-        let seen = format!(
-            "no Gossip of libcluster runs on it, as on {} others",
-            others.len()
-        );
-        Finding::new(Code::NotGossiping, Subject::Node(node.clone()), seen)
+    let count = match others.len() {
+        1 => "1 other node".to_owned(),
+        count => format!("{count} other nodes"),
     };
-    lonely.map(finding).collect()
+    let finding = |(node, facts): (&NodeName, &Facts)| {
+        if !facts.is_beam() || facts.hidden || facts.gossips != Some(false) {
+            return None;
+        }
+        let seen = match &facts.gossip {
+            Some(gossip) => format!(
+                "it has settings for libcluster's Gossip (in {}) and no process that gossips; {count} have one",
+                gossip.origin
+            ),
+            None if facts.runs_a_store()
+                || !facts.nodes.iter().any(|node| others.contains(&node)) =>
+            {
+                format!("no process of it gossips; on {count} one does")
+            }
+            None => return None,
+        };
+        Some(Finding::new(
+            Code::NotGossiping,
+            Subject::Node(node.clone()),
+            seen,
+        ))
+    };
+    facts(all).filter_map(finding).collect()
 }
 
 fn kernel(all: &[Examined]) -> Vec<Finding> {
@@ -269,13 +309,10 @@ fn names_twice(all: &[Examined]) -> Vec<Finding> {
     found
 }
 
-/// Applications by which a node is known as one that holds a store.
-const STORES: &[&str] = &["ex_esdb", "reg_gh", "khepri"];
-
 fn sorts_first(all: &[Examined]) -> Vec<Finding> {
-    let has_store = |facts: &Facts| STORES.iter().any(|name| facts.runs(name));
-    let stores: Vec<(&NodeName, &Facts)> =
-        facts(all).filter(|(_, facts)| has_store(facts)).collect();
+    let stores: Vec<(&NodeName, &Facts)> = facts(all)
+        .filter(|(_, facts)| facts.runs_a_store())
+        .collect();
     let Some(lowest) = stores.iter().map(|(node, _)| node.as_str()).min() else {
         return Vec::new();
     };
