@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::asking::{Asking, address, field, nodes, ok, text};
 use super::environment::Environment;
@@ -35,7 +35,8 @@ pub struct Facts {
     pub applications: Vec<String>,
     /// What it has used up of what it may have.
     pub limits: Limits,
-    /// Since its start.
+    /// Since its start; in JSON a number of seconds.
+    #[serde(serialize_with = "as_seconds")]
     pub uptime: Option<Duration>,
     /// What kind of runtime it is by its own word: `BEAM`, or `beamlink`.
     pub machine: Option<String>,
@@ -52,6 +53,10 @@ pub struct Facts {
     /// Its own cookie, which may differ from the one it has for a peer.
     #[serde(skip)]
     pub cookie: Option<Cookie>,
+}
+
+fn as_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs_f64()).serialize(serializer)
 }
 
 /// How near a node is to its limits.

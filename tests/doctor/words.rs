@@ -2,6 +2,8 @@
 
 use std::process::{Command, Output};
 
+use interop::{BeamNode, BeamOptions, Epmd, Otp};
+
 fn beamlink(words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_beamlink"))
         .args(words)
@@ -41,6 +43,42 @@ fn who_finds_nobody_says_so() {
     assert!(
         said.ends_with("begin with the first, and see beamlink explain epmd-down\n"),
         "{said}"
+    );
+}
+
+/// Nobody is named: it begins with whom the EPMD of its host knows. It says so when it cannot.
+#[test]
+fn the_nodes_of_this_host_need_no_name() {
+    let started = Otp::host().and_then(|otp| {
+        let epmd = Epmd::start(interop::tcp(), None)?;
+        let node = |name: &str| {
+            BeamOptions::new(&otp, &format!("{name}@localhost"), "nobody", epmd.port())
+        };
+        let nodes = BeamNode::start_all(vec![node("one"), node("two")])?;
+        Ok((nodes, epmd))
+    });
+    let (mut nodes, epmd) = match started {
+        Ok(started) => started,
+        Err(missing) => return interop::skip("the_nodes_of_this_host_need_no_name", &missing),
+    };
+    let port = epmd.port().to_string();
+    let words = [
+        "doctor",
+        "--only",
+        "nodes",
+        "--only",
+        "whole",
+        "--epmd-port",
+        &port,
+    ];
+    let apart = said(&beamlink(&words));
+    assert!(apart.contains("FAULT partitioned: "), "{apart}");
+    assert_eq!(nodes[0].value("Node.connect(:two@localhost)"), "true");
+    let output = beamlink(&words);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        said(&output).contains("healthy: 2 of 2 nodes answered"),
+        "{output:?}"
     );
 }
 
