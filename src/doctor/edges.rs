@@ -97,9 +97,9 @@ impl Matrix {
 
     fn missing_edge(&self, one: &NodeName, other: &NodeName) -> Finding {
         let seen = match (self.lists(one, other), self.lists(other, one)) {
-            (true, _) => format!("{one} lists {other}, which does not list {one}"),
-            (_, true) => format!("{other} lists {one}, which does not list {other}"),
-            _ => format!("neither of {one} and {other} lists the other; both answer"),
+            (true, _) => format!("{one} lists {other}, which does not list it"),
+            (_, true) => format!("{other} lists {one}, which does not list it"),
+            _ => "neither lists the other, and both answer".to_owned(),
         };
         let nodes = vec![one.clone(), other.clone()];
         Finding::new(Code::MissingEdge, Subject::Nodes(nodes), seen)
@@ -149,11 +149,7 @@ fn apart(part: &[NodeName], largest: &[NodeName]) -> Finding {
         [one] => Subject::Node(one.clone()),
         many => Subject::Nodes(many.to_vec()),
     };
-    let seen = format!(
-        "{} and {} have no connection between them",
-        shown(part),
-        shown(largest)
-    );
+    let seen = format!("no connection leads to {}", shown(largest));
     Finding::new(Code::Partitioned, subject, seen)
 }
 

@@ -1,10 +1,11 @@
 //! I/O: what is heard while the nodes are looked at, kept as it came: a secret that is learnt later still reads it.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::discovery::{Candidate, Candidates, Datagram, Deaf, Ears, Reading, Table};
+use super::discovery::{Candidate, Candidates, Datagram, Deaf, Destination, Ears, Reading, Table};
 use crate::gossip::Gossip;
 use crate::{GossipSecret, NodeName};
 
@@ -20,7 +21,7 @@ struct Kept(Vec<(Instant, Datagram)>);
 pub(super) struct Hearing {
     kept: Arc<Mutex<Kept>>,
     deaf: Vec<Deaf>,
-    listens: bool,
+    open: Vec<Destination>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -35,7 +36,7 @@ impl Hearing {
         let mut ears = Ears::open(configured);
         let kept = Arc::new(Mutex::new(Kept::default()));
         let to = Arc::clone(&kept);
-        let listens = !ears.listening().is_empty();
+        let open = ears.listening().to_vec();
         let deaf = ears.take_deaf();
         let task = tokio::spawn(async move {
             while let Some(datagram) = ears.next().await {
@@ -48,7 +49,7 @@ impl Hearing {
         Hearing {
             kept,
             deaf,
-            listens,
+            open,
             task,
         }
     }
@@ -64,7 +65,14 @@ impl Hearing {
 
     /// Whether there is anything to hear with.
     pub(super) fn listens(&self) -> bool {
-        self.listens
+        !self.open.is_empty()
+    }
+
+    /// Whether what is sent there is heard, if it comes here.
+    pub(super) fn listens_to(&self, address: IpAddr, port: u16) -> bool {
+        self.open
+            .iter()
+            .any(|(group, known)| IpAddr::V4(*group) == address && *known == port)
     }
 
     /// All that came, read with these secrets.

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::code::Section;
-use super::discovery::{self, Table};
+use super::code::{Code, Section};
+use super::discovery::{self, Candidates, HeardNode, Key, Table};
 use super::edges::Matrix;
 use super::examined::Examined;
 use super::exesdb;
-use super::finding::{Finding, ranked};
+use super::finding::{Finding, Subject, ranked};
 use super::flow;
 use super::hearing::Hearing;
 use super::ward::Ward;
@@ -46,10 +46,25 @@ pub struct Report {
     pub matrix: Matrix,
     /// Who was heard.
     pub heard: Table,
+    /// The secrets that were known by the end.
+    candidates: Candidates,
     /// What was found, the likeliest root first.
     pub findings: Vec<Finding>,
     /// How long it took.
     pub took: Duration,
+}
+
+impl Report {
+    /// The fingerprint of the secret that a node which was heard gossips with; `None` for none.
+    pub fn secret_of(&self, heard: &HeardNode) -> Option<String> {
+        match heard.key {
+            Key::Plain => None,
+            Key::Secret(at) => {
+                let candidate = self.candidates.all().get(at)?;
+                Some(candidate.secret.to_string())
+            }
+        }
+    }
 }
 
 impl Doctor {
@@ -119,10 +134,12 @@ impl Doctor {
         }
         let mut findings = Vec::new();
         let mut heard = Table::default();
+        let mut candidates = Candidates::new([]);
         if let Some(hearing) = hearing {
             let here = hostname::get().unwrap_or_default();
             findings = flow::blocked(&ward.flows(&hearing).await, &here.to_string_lossy());
-            heard = hearing.table(&ward.candidates());
+            candidates = ward.candidates();
+            heard = hearing.table(&candidates);
             findings.extend(discovery::findings(&heard, hearing.deaf()));
         }
         let nodes = ward.examined();
@@ -137,8 +154,22 @@ impl Doctor {
             nodes,
             matrix,
             heard,
-            findings,
+            candidates,
+            findings: without_consequences(findings),
             took: begun.elapsed(),
         }
     }
+}
+
+/// Without heartbeats that do not pass where it is known why: what comes of another address or port is no finding of its own.
+fn without_consequences(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let causes = [Code::NoBroadcast, Code::AddressDiffers, Code::PortDiffers];
+    let known: Vec<Subject> = findings
+        .iter()
+        .filter(|finding| causes.contains(&finding.code))
+        .map(|finding| finding.subject.clone())
+        .collect();
+    findings
+        .retain(|finding| finding.code != Code::GossipBlocked || !known.contains(&finding.subject));
+    findings
 }

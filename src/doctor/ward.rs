@@ -196,6 +196,9 @@ impl<'a> Ward<'a> {
             let strategy = patient.examined.facts.as_ref()?.gossip.as_ref()?;
             let socket = strategy.socket.as_ref()?;
             let asking = Asking(patient.visitor.as_ref()?);
+            if !hearing.listens_to(strategy.multicast_addr, strategy.port) {
+                return None;
+            }
             Some(async move {
                 let after = asking.traffic(socket).await?;
                 let traffic = Traffic {

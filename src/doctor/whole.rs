@@ -51,25 +51,25 @@ pub(super) fn differing<T: Ord + Clone>(
         None => Vec::new(),
         Some(Split::Odd(common, odd)) => {
             let finding = |(node, value): (NodeName, T)| {
-                let seen = format!(
-                    "{what}: it has {}, most others have {}",
-                    show(&value),
-                    show(&common)
-                );
+                let (own, common) = (show(&value), show(&common));
+                let seen = format!("its {what} is {own}, that of most others {common}");
                 evidence(Finding::new(code(&value), Subject::Node(node), seen))
             };
             odd.into_iter().map(finding).collect()
         }
         Some(Split::Tied(values)) => {
             let nodes = values.iter().map(|(node, _)| node.clone()).collect();
-            let shown: Vec<String> = values
-                .iter()
-                .map(|(node, value)| format!("{node} has {}", show(value)))
-                .collect();
-            let seen = format!("{what}: {}", shown.join(", "));
+            let mut different: Vec<&T> = values.iter().map(|(_, value)| value).collect();
+            different.sort();
+            different.dedup();
+            let seen = format!(
+                "{} nodes have {} different values of {what}, none of them that of most",
+                values.len(),
+                different.len()
+            );
             let code = values.iter().map(|(_, value)| code(value)).min();
             let code = code.unwrap_or(Code::KernelDiffers);
-            vec![Finding::new(code, Subject::Nodes(nodes), seen)]
+            vec![evidence(Finding::new(code, Subject::Nodes(nodes), seen))]
         }
     }
 }
@@ -91,21 +91,21 @@ fn gossip(all: &[Examined]) -> Vec<Finding> {
             Some(_) => Code::SecretDiffers,
             None => Code::PlainHeartbeats,
         },
-        "the secret of its gossip",
+        "gossip secret",
         shown,
     );
     let addresses = of(|strategy| Some(strategy.multicast_addr.to_string()));
     found.extend(differing(
         addresses,
         |_| Code::AddressDiffers,
-        "the address of its gossip",
+        "gossip address",
         shown,
     ));
     let ports = of(|strategy| Some(strategy.port.to_string()));
     found.extend(differing(
         ports,
         |_| Code::PortDiffers,
-        "the port of its gossip",
+        "gossip port",
         shown,
     ));
     found
@@ -128,10 +128,10 @@ fn with_origin(mut finding: Finding, all: &[Examined]) -> Finding {
         return finding;
     };
     if let Some(gossip) = &facts.gossip {
-        finding = finding.evidence("read from", gossip.origin);
+        finding = finding.evidence("settings read in", gossip.origin);
     }
     for (name, value) in facts.environment.shown() {
-        finding = finding.evidence(name, value);
+        finding = finding.evidence(&format!("its environment has {name}"), value);
     }
     finding
 }

@@ -118,9 +118,9 @@ fn silent(cluster: &mut Cluster) {
     let told = ask(&plain);
     told.is_first("secret-differs", plain.name());
     let evidence = &told.json["findings"][0]["evidence"];
-    assert_eq!(evidence["read from"], "its environment variables");
+    assert_eq!(evidence["settings read in"], "its environment variables");
     assert!(
-        evidence["EX_ESDB_CLUSTER_SECRET"]
+        evidence["its environment has EX_ESDB_CLUSTER_SECRET"]
             .to_string()
             .contains("sha256:"),
         "{evidence}"
