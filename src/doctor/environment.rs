@@ -19,7 +19,10 @@ const DEFAULT_ADDRESS: &str = "239.255.0.1";
 
 /// Those of the variables that are set, by their names. The secret shows as a fingerprint.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Environment(Vec<(&'static str, String)>);
+pub struct Environment {
+    secret: Option<GossipSecret>,
+    others: Vec<(&'static str, String)>,
+}
 
 impl Environment {
     pub(super) async fn ask(asking: Asking<'_>) -> Environment {
@@ -31,34 +34,43 @@ impl Environment {
             Term::Atom(_) => None,
             value => Some((name, text(value).filter(|value| !value.is_empty())?)),
         };
-        Environment(NAMES.into_iter().zip(&values).filter_map(set).collect())
+        Environment::of(NAMES.into_iter().zip(&values).filter_map(set))
+    }
+
+    fn of(set: impl Iterator<Item = (&'static str, String)>) -> Environment {
+        let mut environment = Environment::default();
+        for (name, value) in set {
+            match name {
+                SECRET => environment.secret = Some(GossipSecret::new(value)),
+                name => environment.others.push((name, value)),
+            }
+        }
+        environment
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(known, _)| *known == name);
+        let found = self.others.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// Each variable that is set, as it may be shown.
     pub fn shown(&self) -> impl Iterator<Item = (&'static str, String)> {
-        self.0.iter().map(|(name, value)| match *name {
-            SECRET => (*name, GossipSecret::new(value.as_str()).to_string()),
-            _ => (*name, value.clone()),
-        })
+        let secret = self
+            .secret
+            .iter()
+            .map(|secret| (SECRET, secret.to_string()));
+        secret.chain(self.others.iter().cloned())
     }
 
     /// What ExESDB makes of them; `None` when none is set.
     pub(super) fn strategy(&self) -> Option<Strategy> {
-        if self.0.is_empty() {
+        if *self == Environment::default() {
             return None;
         }
         let port = PORTS.iter().find_map(|name| self.get(name)?.parse().ok());
+        let address = self.get(ADDRESS).unwrap_or(DEFAULT_ADDRESS);
         let given = [
-            ("secret", self.get(SECRET).map(Term::from)),
-            (
-                "multicast_addr",
-                Some(self.get(ADDRESS).unwrap_or(DEFAULT_ADDRESS).into()),
-            ),
+            ("multicast_addr", Some(address.into())),
             ("port", port.map(|port: i64| Term::from(port))),
             ("if_addr", self.get(INTERFACE).map(Term::from)),
         ];
@@ -66,7 +78,10 @@ impl Environment {
             Some(Term::tuple([Term::atom(name), value?]))
         };
         let config: Vec<Term> = given.into_iter().filter_map(pair).collect();
-        Some(Strategy::of(&Term::list(config), Origin::Environment))
+        Some(Strategy {
+            secret: self.secret.clone(),
+            ..Strategy::of(&Term::list(config), Origin::Environment)
+        })
     }
 }
 
@@ -78,7 +93,7 @@ impl std::fmt::Debug for Environment {
 
 impl Serialize for Environment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        let mut map = serializer.serialize_map(None)?;
         for (name, value) in self.shown() {
             map.serialize_entry(name, &value)?;
         }
@@ -92,10 +107,11 @@ mod tests {
 
     #[test]
     fn what_exesdb_makes_of_them() {
-        let environment = Environment(vec![
-            (SECRET, "open sesame".to_owned()),
-            (PORTS[1], "45893".to_owned()),
-        ]);
+        let set = [(SECRET, "open sesame"), (PORTS[1], "45893")];
+        let set = set
+            .into_iter()
+            .map(|(name, value)| (name, value.to_owned()));
+        let environment = Environment::of(set);
         let strategy = environment.strategy().unwrap();
         assert_eq!(strategy.secret, Some(GossipSecret::new("open sesame")));
         assert_eq!(

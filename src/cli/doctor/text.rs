@@ -226,6 +226,7 @@ fn stores(report: &Report) -> String {
     }
 }
 
+/// The last line.
 fn verdict(report: &Report, verdict: Verdict) -> String {
     let reached = report
         .nodes
@@ -259,7 +260,7 @@ fn verdict(report: &Report, verdict: Verdict) -> String {
             format!("{faults}{hints}: {looked}; {begin}see beamlink explain {first}\n")
         }
         Verdict::CouldNotLook => {
-            "could not look: no node was named, none was heard, and the EPMD of this host knows none; name one\n".to_owned()
+            "could not look: no node was named, none was heard, and none is known to the EPMD of this host; name one\n".to_owned()
         }
     }
 }
