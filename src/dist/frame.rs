@@ -3,13 +3,16 @@
 //! Which form they have was settled by the flags ([`Framing`]): the pass-through form `p`, or the distribution
 //! header, without an atom cache, that comes with FRAGMENTS (PROTOCOL.md, C.2; `erts/emulator/beam/dist.c`).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::assembly::{Assembly, Head, Progress};
 use super::control::{Control, ControlError};
 use super::flags::Flags;
-use crate::term::{DecodeError, Decoder, Encode, EncodeError, Pieces, SerializeError, Term};
+use crate::term::{
+    DecodeError, Decoder, Encode, EncodeError, Pieces, SerializeError, Term, append,
+};
 
 /// A frame that says nothing but that we live.
 pub const TICK: [u8; 4] = [0; 4];
@@ -179,15 +182,7 @@ pub enum Frame {
 pub struct FrameDecoder {
     framing: Framing,
     limits: FrameLimits,
-    unfinished: HashMap<u64, Unfinished>,
-    held: usize,
-}
-
-#[derive(Debug)]
-struct Unfinished {
-    /// The number that the next fragment must have.
-    next: u64,
-    bytes: BytesMut,
+    assembly: Assembly,
 }
 
 impl FrameDecoder {
@@ -196,8 +191,7 @@ impl FrameDecoder {
         FrameDecoder {
             framing,
             limits,
-            unfinished: HashMap::new(),
-            held: 0,
+            assembly: Assembly::new(limits),
         }
     }
 
@@ -206,6 +200,16 @@ impl FrameDecoder {
     /// # Errors
     /// See [`FrameError`]: the connection must end.
     pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
+        if let Some((bytes, missing)) = self.assembly.missing() {
+            let part = buffer.split_to(missing.min(buffer.len()));
+            append(bytes, &part);
+            self.assembly.arrived(part.len())?;
+        }
+        match self.assembly.completed()? {
+            Progress::None => {}
+            Progress::Waits => return Ok(None),
+            Progress::Complete(whole) => return part_or_signal(whole).map(Some),
+        }
         let Some(head) = buffer.first_chunk::<4>() else {
             return Ok(None);
         };
@@ -214,6 +218,7 @@ impl FrameDecoder {
             return Err(FrameError::TooLong(length));
         }
         if buffer.len() < 4 + length {
+            self.begin_part(length, buffer)?;
             return Ok(None);
         }
         buffer.advance(4);
@@ -222,6 +227,48 @@ impl FrameDecoder {
         }
         let frame = buffer.split_to(length).freeze();
         self.frame(frame).map(Some)
+    }
+
+    /// Where the bytes belong that are to be received next, if it is not the buffer that [`FrameDecoder::next`] is given:
+    /// up to so many may be put behind what is there, and must then be told by [`FrameDecoder::arrived`]. So the larger
+    /// part of a large signal is not copied.
+    pub fn missing(&mut self) -> Option<(&mut BytesMut, usize)> {
+        self.assembly.missing()
+    }
+
+    /// So many bytes were put where [`FrameDecoder::missing`] said.
+    ///
+    /// # Errors
+    /// See [`FrameError`]: the connection must end.
+    pub fn arrived(&mut self, length: usize) -> Result<(), FrameError> {
+        self.assembly.arrived(length)
+    }
+
+    /// Whether fragments of large signals are still to come: heads are worth to be read alone, then.
+    pub fn expects_fragments(&self) -> bool {
+        self.assembly.is_waiting()
+    }
+
+    /// Takes off what has come of a frame of `length` bytes, if it is a fragment and much of it is missing.
+    fn begin_part(&mut self, length: usize, buffer: &mut BytesMut) -> Result<(), FrameError> {
+        const BEFORE: usize = 4 + 2 + Head::LENGTH;
+        let Some(mut head) = buffer.get(4..BEFORE.min(4 + length)) else {
+            return Ok(());
+        };
+        if self.framing != Framing::Header
+            || !head.starts_with(&[VERSION, NEXT_FRAGMENT])
+            || head.len() < 2 + Head::LENGTH
+        {
+            return Ok(());
+        }
+        head.advance(2);
+        let head = Head::take(&mut head);
+        let part = buffer.get(BEFORE..).unwrap_or_default();
+        let left = length + 4 - buffer.len();
+        if self.assembly.go_on_in_part(head, part, left)? {
+            buffer.clear();
+        }
+        Ok(())
     }
 
     fn frame(&mut self, mut frame: Bytes) -> Result<Frame, FrameError> {
@@ -234,81 +281,37 @@ impl FrameDecoder {
                 frame.advance(3);
                 signal(frame, false)
             }
-            (Framing::Header, [VERSION, FIRST_FRAGMENT, rest @ ..]) if rest.len() >= 17 => {
+            (Framing::Header, [VERSION, FIRST_FRAGMENT, rest @ ..])
+                if rest.len() > Head::LENGTH =>
+            {
                 frame.advance(2);
-                let (sequence, fragment) = (frame.get_u64(), frame.get_u64());
+                let head = Head::take(&mut frame);
                 if frame.get_u8() != 0 {
                     return Err(FrameError::Form(vec![VERSION, FIRST_FRAGMENT]));
                 }
-                self.first_fragment(sequence, fragment, frame)
+                if head.fragment == 1 && !self.assembly.has(head) {
+                    return signal(frame, false);
+                }
+                self.assembly.begin(head, &frame)?;
+                Ok(Frame::Part)
             }
-            (Framing::Header, [VERSION, NEXT_FRAGMENT, rest @ ..]) if rest.len() >= 16 => {
+            (Framing::Header, [VERSION, NEXT_FRAGMENT, rest @ ..])
+                if rest.len() >= Head::LENGTH =>
+            {
                 frame.advance(2);
-                let (sequence, fragment) = (frame.get_u64(), frame.get_u64());
-                self.next_fragment(sequence, fragment, &frame)
+                let head = Head::take(&mut frame);
+                part_or_signal(self.assembly.go_on(head, &frame)?)
             }
             (_, other) => Err(FrameError::Form(other.iter().take(4).copied().collect())),
         }
     }
+}
 
-    fn first_fragment(
-        &mut self,
-        sequence: u64,
-        fragment: u64,
-        part: Bytes,
-    ) -> Result<Frame, FrameError> {
-        if fragment == 0 || self.unfinished.contains_key(&sequence) {
-            return Err(FrameError::Fragment { sequence, fragment });
-        }
-        if fragment == 1 {
-            return signal(part, false);
-        }
-        if self.unfinished.len() >= self.limits.sequences {
-            return Err(FrameError::TooMuch);
-        }
-        self.hold(part.len())?;
-        // The number of fragments is the peer's word: room is made for what arrives, not for what is announced.
-        let unfinished = Unfinished {
-            next: fragment - 1,
-            bytes: BytesMut::from(part),
-        };
-        self.unfinished.insert(sequence, unfinished);
-        Ok(Frame::Part)
-    }
-
-    fn next_fragment(
-        &mut self,
-        sequence: u64,
-        fragment: u64,
-        part: &[u8],
-    ) -> Result<Frame, FrameError> {
-        self.hold(part.len())?;
-        let unfinished = self.unfinished.get_mut(&sequence);
-        let unfinished = unfinished
-            .filter(|unfinished| unfinished.next == fragment)
-            .ok_or(FrameError::Fragment { sequence, fragment })?;
-        unfinished.bytes.extend_from_slice(part);
-        unfinished.next -= 1;
-        if fragment > 1 {
-            return Ok(Frame::Part);
-        }
-        let whole = self
-            .unfinished
-            .remove(&sequence)
-            .unwrap_or_else(|| Unfinished {
-                next: 0,
-                bytes: BytesMut::new(),
-            });
-        self.held -= whole.bytes.len();
-        signal(whole.bytes.freeze(), false)
-    }
-
-    fn hold(&mut self, length: usize) -> Result<(), FrameError> {
-        self.held += length;
-        match self.held > self.limits.fragments {
-            true => Err(FrameError::TooMuch),
-            false => Ok(()),
-        }
+/// What a fragment makes.
+fn part_or_signal(whole: Option<Bytes>) -> Result<Frame, FrameError> {
+    match whole {
+        Some(whole) => signal(whole, false),
+        None => Ok(Frame::Part),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The distribution protocol: handshake, frames, control messages. All of it is pure: bytes in, bytes and events out;
 //! [`crate::runtime`] owns the sockets.
 
+mod assembly;
 mod control;
 mod flags;
 mod frame;

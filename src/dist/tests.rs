@@ -259,6 +259,45 @@ fn fragments_of_several_signals_come_together_though_they_are_mixed() {
 }
 
 #[test]
+fn the_rest_of_a_fragment_may_be_received_where_it_belongs() {
+    let (frame, term) = large(1, 300_000);
+    let stream = [pieces(frame, 1).concat(), TICK.to_vec()].concat();
+    for step in [100, 5_000, 100_000] {
+        let mut decoder = FrameDecoder::new(Framing::Header, FrameLimits::default());
+        let (mut buffer, mut stream) = (BytesMut::new(), &stream[..]);
+        let (mut directly, mut found) = (0, Vec::new());
+        while !stream.is_empty() {
+            let rest = match decoder.missing() {
+                Some((bytes, missing)) => {
+                    let (part, rest) = stream.split_at(missing.min(step));
+                    bytes.extend_from_slice(part);
+                    directly += part.len();
+                    decoder.arrived(part.len()).unwrap();
+                    rest
+                }
+                None => {
+                    let (part, rest) = stream.split_at(step.min(stream.len()));
+                    buffer.extend_from_slice(part);
+                    rest
+                }
+            };
+            stream = rest;
+            while let Some(frame) = decoder.next(&mut buffer).unwrap() {
+                found.push(frame);
+            }
+        }
+        assert!(step == 100_000 || directly > 200_000, "{step}: {directly}");
+        assert_eq!(found.len(), 6);
+        let Some(Frame::Signal(_, Some(body))) = found.get(4).cloned() else {
+            panic!("no signal in {found:?}");
+        };
+        assert_eq!(body.decode().unwrap(), term);
+        assert_eq!(found.last(), Some(&Frame::Tick));
+        assert!(!decoder.expects_fragments());
+    }
+}
+
+#[test]
 fn fragments_out_of_order_end_the_connection() {
     let (frame, _) = large(1, 300_000);
     let pieces = pieces(frame, 1);

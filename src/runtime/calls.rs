@@ -280,7 +280,10 @@ impl Runtime {
         }
         if let Some((entry, mode)) = self.0.handles.follow(number) {
             if mode == super::AliasMode::Reply {
-                entry.lock().aliases.remove(&number);
+                entry
+                    .lock()
+                    .untie()
+                    .map(|ties| ties.aliases.remove(&number));
                 self.demonitor(&entry, alias);
             }
             entry.deliver(body.size(), Received::Message(body));

@@ -4,8 +4,9 @@
 //! whatever the process is doing.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::mailbox::{Mailbox, MailboxLimit, Put};
@@ -24,6 +25,49 @@ pub(crate) enum Link {
 /// All that changes while a process lives.
 #[derive(Debug, Default)]
 pub(crate) struct State {
+    pub(crate) trap_exit: bool,
+    /// Why it must end, once it must.
+    pub(crate) ending: Option<Term>,
+    /// Whom to wake then.
+    pub(crate) task: Option<Waker>,
+    /// It has ended: nothing may be added any more.
+    pub(crate) ended: bool,
+    /// Most processes have no ties, and then no memory for them.
+    ties: Option<Box<Ties>>,
+}
+
+impl State {
+    /// What it has to do with others.
+    pub(crate) fn ties(&self) -> &Ties {
+        self.ties.as_deref().unwrap_or(&NO_TIES)
+    }
+
+    /// The same, to add some.
+    pub(crate) fn tie(&mut self) -> &mut Ties {
+        self.ties.get_or_insert_default()
+    }
+
+    /// The same, to take some away.
+    pub(crate) fn untie(&mut self) -> Option<&mut Ties> {
+        self.ties.as_deref_mut()
+    }
+
+    /// It has ended: nothing is left but what it had to do with others, for who tells them.
+    pub(crate) fn end(&mut self) -> Ties {
+        let ended = State {
+            ended: true,
+            ..State::default()
+        };
+        let ties = mem::replace(self, ended).ties;
+        ties.map(|ties| *ties).unwrap_or_default()
+    }
+}
+
+static NO_TIES: LazyLock<Ties> = LazyLock::new(Ties::default);
+
+/// What a process has to do with others.
+#[derive(Debug, Default)]
+pub(crate) struct Ties {
     pub(crate) links: HashMap<Pid, Link>,
     /// Who monitors this process, and as what.
     pub(crate) watchers: HashMap<Reference, (Pid, Item)>,
@@ -38,13 +82,6 @@ pub(crate) struct State {
     pub(crate) node_kinds: Option<NodeKinds>,
     /// Where its output goes.
     pub(crate) group_leader: Option<Pid>,
-    pub(crate) trap_exit: bool,
-    /// Why it must end, once it must.
-    pub(crate) ending: Option<Term>,
-    /// Whom to wake then.
-    pub(crate) task: Option<Waker>,
-    /// It has ended: nothing may be added any more.
-    pub(crate) ended: bool,
 }
 
 #[derive(Debug)]
@@ -130,10 +167,10 @@ impl Entry {
         let Some(mut state) = self.alive() else {
             return;
         };
-        if state.links.get(from) != Some(&Link::Active) {
+        if state.ties().links.get(from) != Some(&Link::Active) {
             return;
         }
-        state.links.remove(from);
+        state.tie().links.remove(from);
         let trap = state.trap_exit;
         drop(state);
         if trap {
@@ -163,10 +200,10 @@ impl Entry {
 
     /// Monitor `reference`, which this process holds, has fired. False when it holds none.
     pub(crate) fn monitor_fired(&self, reference: &Reference, reason: Term) -> bool {
-        let Some(item) = self
+        let item = self
             .alive()
-            .and_then(|mut state| state.watching.remove(reference))
-        else {
+            .and_then(|mut state| state.untie()?.watching.remove(reference));
+        let Some(item) = item else {
             return false;
         };
         let reference = reference.clone();
@@ -181,9 +218,18 @@ impl Entry {
         true
     }
 
+    /// Ends a monitor on this process. False when there was none.
+    pub(crate) fn is_watched_no_more(&self, reference: &Reference) -> bool {
+        let mut state = self.lock();
+        let watcher = state
+            .untie()
+            .and_then(|ties| ties.watchers.remove(reference));
+        watcher.is_some()
+    }
+
     /// A node of this kind has come.
     pub(crate) fn node_up(&self, node: &Atom, hidden: bool) {
-        let wanted = self.lock().node_kinds;
+        let wanted = self.lock().ties().node_kinds;
         if wanted.is_some_and(|kinds| kinds.include(hidden)) {
             let node = node.clone();
             self.deliver(0, Received::NodeUp { node, hidden });
@@ -197,26 +243,27 @@ impl Entry {
             let Some(mut state) = self.alive() else {
                 return Vec::new();
             };
-            state
-                .watchers
+            let Some(ties) = state.untie() else {
+                return Vec::new();
+            };
+            ties.watchers
                 .retain(|_, (watcher, _)| watcher.node != *node);
-            state
-                .links
+            ties.links
                 .retain(|pid, link| pid.node != *node || *link == Link::Active);
-            let broken: Vec<Pid> = state
+            let broken: Vec<Pid> = ties
                 .links
                 .keys()
                 .filter(|pid| pid.node == *node)
                 .cloned()
                 .collect();
-            let fired: Vec<Reference> = state
+            let fired: Vec<Reference> = ties
                 .watching
                 .iter()
                 .filter(|(_, item)| item.node() == node)
                 .map(|(reference, _)| reference.clone())
                 .collect();
-            let kinds = state.node_kinds.is_some_and(|kinds| kinds.include(hidden));
-            let told = state.nodes.remove(node).unwrap_or(0) + usize::from(kinds);
+            let kinds = ties.node_kinds.is_some_and(|kinds| kinds.include(hidden));
+            let told = ties.nodes.remove(node).unwrap_or(0) + usize::from(kinds);
             (broken, fired, told)
         };
         for pid in broken {

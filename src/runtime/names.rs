@@ -54,7 +54,8 @@ impl Runtime {
         if names.0.contains_key(name) {
             return Err(NameError::Taken(name.clone()));
         }
-        entry.alive().ok_or_else(missing)?.names.push(name.clone());
+        let mut state = entry.alive().ok_or_else(missing)?;
+        state.tie().names.push(name.clone());
         let pid = pid.clone();
         names.0.insert(name.clone(), Registered { pid, shown });
         Ok(())
@@ -67,7 +68,7 @@ impl Runtime {
             return false;
         };
         if let Some(entry) = self.entry(&registered.pid) {
-            entry.lock().names.retain(|known| known != name);
+            entry.lock().tie().names.retain(|known| known != name);
         }
         true
     }

@@ -3,11 +3,12 @@
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::calls::Caller;
@@ -183,7 +184,9 @@ impl Process {
     /// Links this process to `other`: when one of them ends, the other gets an exit signal. If `other` is not
     /// there, that signal comes at once (`noproc`, or `noconnection` if its node is not connected).
     pub fn link(&self, other: &Pid) {
-        let fresh = self.entry.lock().links.insert(other.clone(), Link::Active);
+        let mut state = self.entry.lock();
+        let fresh = state.tie().links.insert(other.clone(), Link::Active);
+        drop(state);
         if *other == self.entry.pid || fresh == Some(Link::Active) {
             return;
         }
@@ -225,6 +228,7 @@ impl Process {
         *self
             .entry
             .lock()
+            .tie()
             .nodes
             .entry(node.atom().clone())
             .or_default() += 1;
@@ -236,9 +240,12 @@ impl Process {
     /// Takes one call of [`Process::monitor_node`] back. False when there is none.
     pub fn demonitor_node(&self, node: &NodeName) -> bool {
         let mut state = self.entry.lock();
-        match state.nodes.remove(node.atom()) {
+        let Some(ties) = state.untie() else {
+            return false;
+        };
+        match ties.nodes.remove(node.atom()) {
             Some(count) if count > 1 => {
-                state.nodes.insert(node.atom().clone(), count - 1);
+                ties.nodes.insert(node.atom().clone(), count - 1);
                 true
             }
             known => known.is_some(),
@@ -248,19 +255,19 @@ impl Process {
     /// Asks for [`Received::NodeUp`] and [`Received::NodeDown`] of all nodes of these kinds
     /// (`net_kernel:monitor_nodes/2`), or, with `None`, for no more of them.
     pub fn monitor_nodes(&self, kinds: Option<NodeKinds>) {
-        self.entry.lock().node_kinds = kinds;
+        self.entry.lock().tie().node_kinds = kinds;
     }
 
     /// Where its output goes: the process that answers the I/O protocol for it. The process `user` of this node, unless
     /// it was spawned from elsewhere.
     pub fn group_leader(&self) -> Option<Pid> {
-        let own = self.entry.lock().group_leader.clone();
+        let own = self.entry.lock().ties().group_leader.clone();
         own.or_else(|| self.runtime.whereis(&Atom::from_static("user")))
     }
 
     /// Sets where its output goes; `None` for the process `user` of this node.
     pub fn set_group_leader(&self, leader: Option<Pid>) {
-        self.entry.lock().group_leader = leader;
+        self.entry.lock().tie().group_leader = leader;
     }
 
     /// Ends a monitor. A [`Received::Down`] that arrived before stays in the mailbox.
@@ -336,9 +343,11 @@ impl Runtime {
         future: impl Future<Output = E> + Send + 'static,
     ) -> JoinHandle<Term> {
         let runtime = self.clone();
+        // In memory of its own, of just its size: each `async` around it would have room for it twice.
+        let future = Box::pin(future.map(|end| end.into().0));
         tokio::spawn(async move {
             let reason = until_its_end(&entry, future).await;
-            runtime.process_ended(&entry, &reason).await;
+            Box::pin(runtime.process_ended(&entry, &reason)).await;
             reason
         })
     }
@@ -385,7 +394,7 @@ impl ProcessHandle {
 }
 
 /// Runs `future` until it ends, panics, or the process must end.
-async fn until_its_end<E: Into<Exit>>(entry: &Entry, future: impl Future<Output = E>) -> Term {
+async fn until_its_end(entry: &Entry, future: Pin<Box<impl Future<Output = Term>>>) -> Term {
     let mut future = pin!(catch_panic(future));
     let mut is_known = false;
     poll_fn(|context| {
@@ -396,10 +405,10 @@ async fn until_its_end<E: Into<Exit>>(entry: &Entry, future: impl Future<Output 
         if let Some(reason) = entry.ending() {
             return Poll::Ready(reason);
         }
-        future.as_mut().poll(context).map(|ended| match ended {
-            Ok(end) => end.into().0,
-            Err(panic) => panic,
-        })
+        future
+            .as_mut()
+            .poll(context)
+            .map(|ended| ended.unwrap_or_else(|panic| panic))
     })
     .await
 }

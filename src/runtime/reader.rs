@@ -7,7 +7,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{BufMut as _, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
 
@@ -20,6 +20,8 @@ use crate::dist::{Frame, FrameDecoder, FrameLimits};
 const READ_SIZE: usize = 64 * 1024;
 /// And when it had that many the last time.
 const GREATER_READ_SIZE: usize = 256 * 1024;
+/// And where the head of a fragment is expected, whose body is then read to where it belongs.
+const HEAD_READ_SIZE: usize = 4 * 1024;
 /// After so many bytes the others of this thread have their turn, if not before.
 const SHARE: usize = 1024 * 1024;
 
@@ -53,9 +55,25 @@ pub(super) async fn read_all(
         if connection.closing().is_some() {
             return DownReason::Disconnected;
         }
-        match read(&mut socket, &mut buffer, size).await {
+        let expected = match decoder.expects_fragments() {
+            true => HEAD_READ_SIZE,
+            false => size,
+        };
+        let read = match decoder.missing() {
+            Some((bytes, missing)) => {
+                bytes.reserve(missing.min(GREATER_READ_SIZE));
+                socket.read_buf(&mut bytes.limit(missing)).await
+            }
+            None => read(&mut socket, &mut buffer, expected).await,
+        };
+        match read {
             Ok(0) => return DownReason::Closed("the peer closed it".to_owned()),
             Ok(length) => {
+                if decoder.missing().is_some()
+                    && let Err(error) = decoder.arrived(length)
+                {
+                    return DownReason::Protocol(error.to_string());
+                }
                 connection.received(length);
                 share += length;
                 size = match length < size {
@@ -68,7 +86,7 @@ pub(super) async fn read_all(
     }
 }
 
-/// Reads up to `size` bytes or more. The buffer is there only while there is something in it.
+/// Reads up to `size` bytes. The buffer is there only while there is something in it.
 async fn read(socket: &mut OwnedReadHalf, buffer: &mut BytesMut, size: usize) -> io::Result<usize> {
     poll_fn(|context| {
         if buffer.is_empty() {
@@ -78,7 +96,7 @@ async fn read(socket: &mut OwnedReadHalf, buffer: &mut BytesMut, size: usize) ->
             }
         }
         buffer.reserve(size);
-        let read = pin!(socket.read_buf(buffer)).poll(context);
+        let read = pin!(socket.read_buf(&mut (&mut *buffer).limit(size))).poll(context);
         if read.is_pending() && buffer.is_empty() {
             let spare = std::mem::take(buffer);
             if spare.capacity() <= READ_SIZE {

@@ -52,8 +52,8 @@ impl Runtime {
             Control::UnlinkIdAck { id, from, to } => {
                 if let Some(entry) = self.entry(&to) {
                     let mut state = entry.lock();
-                    if state.links.get(&from) == Some(&Link::Unlinking(id)) {
-                        state.links.remove(&from);
+                    if state.ties().links.get(&from) == Some(&Link::Unlinking(id)) {
+                        state.tie().links.remove(&from);
                     }
                 }
             }
@@ -102,7 +102,7 @@ impl Runtime {
             }
             Control::GroupLeader { leader, to } => {
                 if let Some(entry) = self.entry(&to) {
-                    entry.lock().group_leader = Some(leader);
+                    entry.lock().tie().group_leader = Some(leader);
                 }
             }
         }
@@ -135,7 +135,8 @@ impl Runtime {
             entry.alive().is_some_and(|mut state| {
                 // While we wait for the acknowledgement of an unlink, this link was made before the peer
                 // read it, and is ended by it.
-                state.links.entry(from.clone()).or_insert(Link::Active);
+                let links = &mut state.tie().links;
+                links.entry(from.clone()).or_insert(Link::Active);
                 true
             })
         });
@@ -148,8 +149,8 @@ impl Runtime {
     fn unlink_from(&self, connection: &Arc<Connection>, id: u64, from: Pid, to: Pid) {
         if let Some(entry) = self.entry(&to) {
             let mut state = entry.lock();
-            if state.links.get(&from) == Some(&Link::Active) {
-                state.links.remove(&from);
+            if state.ties().links.get(&from) == Some(&Link::Active) {
+                state.tie().links.remove(&from);
             }
         }
         // Always, even when nothing was known of the link (PROTOCOL.md, C.3).

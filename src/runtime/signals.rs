@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::entry::{Entry, Link, State};
+use super::entry::{Entry, Link, Ties};
 use super::handles::Handle;
 use super::message::{Body, Item};
 use super::outbox::When;
@@ -29,7 +29,7 @@ impl Runtime {
         if self.is_own(&other.node) {
             let linked = self.entry(other).is_some_and(|other| {
                 other.alive().is_some_and(|mut state| {
-                    state.links.insert(entry.pid.clone(), Link::Active);
+                    state.tie().links.insert(entry.pid.clone(), Link::Active);
                     true
                 })
             });
@@ -57,19 +57,23 @@ impl Runtime {
 
     pub(super) fn unlink(&self, entry: &Arc<Entry>, other: &Pid) {
         let mut state = entry.lock();
-        if state.links.get(other) != Some(&Link::Active) {
+        if state.ties().links.get(other) != Some(&Link::Active) {
             return;
         }
         if self.is_own(&other.node) {
-            state.links.remove(other);
+            state.tie().links.remove(other);
             drop(state);
             if let Some(other) = self.entry(other) {
-                other.lock().links.remove(&entry.pid);
+                other
+                    .lock()
+                    .untie()
+                    .and_then(|ties| ties.links.remove(&entry.pid));
             }
             return;
         }
         let id = self.0.next_unlink.fetch_add(1, Ordering::Relaxed);
-        state.links.insert(other.clone(), Link::Unlinking(id));
+        let ties = state.tie();
+        ties.links.insert(other.clone(), Link::Unlinking(id));
         drop(state);
         let (from, to) = (entry.pid.clone(), other.clone());
         self.signal(&other.node, &Control::UnlinkId { id, from, to }, None);
@@ -87,6 +91,7 @@ impl Runtime {
         }
         entry
             .lock()
+            .tie()
             .watching
             .insert(reference.clone(), item.clone());
         if self.is_own(item.node()) {
@@ -110,7 +115,11 @@ impl Runtime {
     }
 
     pub(super) fn demonitor(&self, entry: &Arc<Entry>, reference: &Reference) {
-        let Some(item) = entry.lock().watching.remove(reference) else {
+        let Some(item) = entry
+            .lock()
+            .untie()
+            .and_then(|ties| ties.watching.remove(reference))
+        else {
             return;
         };
         self.alias_over(entry, reference);
@@ -156,7 +165,7 @@ impl Runtime {
     /// Ends the alias that goes with a monitor, unless it is to stay.
     pub(super) fn alias_over(&self, entry: &Entry, reference: &Reference) {
         if let Some(number) = self.own_number(reference)
-            && entry.lock().aliases.contains(&number)
+            && entry.lock().ties().aliases.contains(&number)
             && self.0.handles.ends_with_monitor(number)
         {
             self.unalias(entry, reference);
@@ -167,7 +176,7 @@ impl Runtime {
         if let Some(number) = self.own_number(reference)
             && let Some(mut state) = entry.alive()
         {
-            state.aliases.insert(number);
+            state.tie().aliases.insert(number);
             self.0
                 .handles
                 .insert(number, Handle::Alias(entry.clone(), mode));
@@ -178,7 +187,10 @@ impl Runtime {
         let Some(number) = self.own_number(reference) else {
             return false;
         };
-        let known = entry.lock().aliases.remove(&number);
+        let known = entry
+            .lock()
+            .untie()
+            .is_some_and(|ties| ties.aliases.remove(&number));
         known && self.0.handles.remove(number).is_some()
     }
 
@@ -203,20 +215,20 @@ impl Runtime {
             return false;
         };
         let watching = (watcher.clone(), item.clone());
-        state.watchers.insert(reference.clone(), watching);
+        state.tie().watchers.insert(reference.clone(), watching);
         true
     }
 
     pub(super) fn unwatch(&self, item: &Item, reference: &Reference) {
         if let Some(entry) = self.watchable(item)
-            && entry.lock().watchers.remove(reference).is_some()
+            && entry.is_watched_no_more(reference)
         {
             return;
         }
         // The name may belong to another process by now, or to none.
         if let Item::Name(..) = item {
             for entry in self.entries() {
-                if entry.lock().watchers.remove(reference).is_some() {
+                if entry.is_watched_no_more(reference) {
                     return;
                 }
             }
@@ -235,21 +247,14 @@ impl Runtime {
 
     /// The process of `entry` has ended: tells all who wait for that.
     pub(super) async fn process_ended(&self, entry: &Arc<Entry>, reason: &Term) {
-        let State {
+        let Ties {
             links,
             watchers,
             watching,
             names,
             aliases,
             ..
-        } = {
-            let mut state = entry.lock();
-            let ended = State {
-                ended: true,
-                ..State::default()
-            };
-            std::mem::replace(&mut *state, ended)
-        };
+        } = entry.lock().end();
         self.drop_names(&names);
         for number in aliases {
             self.0.handles.remove(number);

@@ -88,13 +88,16 @@ impl Runtime {
     fn prepare_spawned(&self, asked: &Spawn) -> Arc<Entry> {
         let entry = self.prepare(SpawnOptions::default());
         let mut state = entry.lock();
-        state.group_leader = Some(asked.group_leader.clone());
+        state.tie().group_leader = Some(asked.group_leader.clone());
         if asked.link {
-            state.links.insert(asked.from.clone(), Link::Active);
+            state.tie().links.insert(asked.from.clone(), Link::Active);
         }
         if asked.monitor {
             let watcher = (asked.from.clone(), Item::Pid(entry.pid.clone()));
-            state.watchers.insert(asked.reference.clone(), watcher);
+            state
+                .tie()
+                .watchers
+                .insert(asked.reference.clone(), watcher);
         }
         drop(state);
         entry

@@ -72,26 +72,20 @@ impl Runtime {
     pub fn process_info(&self, pid: &Pid) -> Option<ProcessInfo> {
         let entry = self.entry(pid)?;
         let state = entry.alive()?;
-        let links = state
-            .links
-            .iter()
-            .filter(|(_, link)| **link == Link::Active);
-        let monitors = state.watching.values().filter_map(|item| match item {
+        let ties = state.ties();
+        let links = ties.links.iter().filter(|(_, link)| **link == Link::Active);
+        let monitors = ties.watching.values().filter_map(|item| match item {
             super::Item::Pid(pid) => Some(pid.clone()),
             super::Item::Name(..) => None,
         });
-        let leader = state.group_leader.clone();
+        let leader = ties.group_leader.clone();
         Some(ProcessInfo {
-            names: state.names.clone(),
+            names: ties.names.clone(),
             waiting: entry.mailbox.len(),
             waiting_bytes: entry.mailbox.bytes(),
             links: links.map(|(pid, _)| pid.clone()).collect(),
             monitors: monitors.collect(),
-            monitored_by: state
-                .watchers
-                .values()
-                .map(|(pid, _)| pid.clone())
-                .collect(),
+            monitored_by: ties.watchers.values().map(|(pid, _)| pid.clone()).collect(),
             trap_exit: state.trap_exit,
             group_leader: leader.or_else(|| self.whereis(&Atom::from_static("user"))),
         })

@@ -6,6 +6,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::tag;
+
 /// The longest atom that a BEAM accepts, in Unicode code points.
 pub(crate) const MAX_ATOM_CHARS: usize = 255;
 
@@ -34,8 +36,31 @@ pub struct Atom(Arc<Text>);
 struct Text {
     /// The first eight bytes, so that most comparisons are one of integers.
     prefix: u64,
-    text: Box<str>,
+    /// Tag, length and text of a short one, which are a text themselves: so it goes to the wire in one piece.
+    wire: Box<str>,
+    /// Where in that the text begins.
+    at: usize,
 }
+
+impl Text {
+    fn new(text: &str) -> Text {
+        let mut wire = String::with_capacity(HEAD + text.len());
+        if let Some(length) = u8::try_from(text.len()).ok().filter(u8::is_ascii) {
+            wire.push(char::from(tag::SMALL_ATOM_UTF8));
+            wire.push(char::from(length));
+        }
+        let at = wire.len();
+        wire.push_str(text);
+        Text {
+            prefix: prefix(text.as_bytes()),
+            wire: wire.into(),
+            at,
+        }
+    }
+}
+
+/// Bytes of tag and length.
+const HEAD: usize = 2;
 
 /// Atoms seen lately by this thread are not made anew. The table has a fixed size, so strangers cannot make it grow.
 const CACHE_SIZE: usize = 1024;
@@ -78,10 +103,7 @@ impl Atom {
         if chars > MAX_ATOM_CHARS {
             return Err(AtomError::TooLong(chars));
         }
-        Ok(Atom(Arc::new(Text {
-            prefix: prefix(bytes),
-            text: text.into(),
-        })))
+        Ok(Atom(Arc::new(Text::new(text))))
     }
 
     /// An atom that stands in the source code.
@@ -94,7 +116,12 @@ impl Atom {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0.text
+        self.0.wire.get(self.0.at..).unwrap_or_default()
+    }
+
+    /// With its tag, if it is kept so.
+    pub(super) fn wire(&self) -> Option<&[u8]> {
+        (self.0.at == HEAD).then(|| self.0.wire.as_bytes())
     }
 }
 
@@ -138,7 +165,7 @@ fn slot(bytes: &[u8]) -> usize {
 impl PartialEq for Atom {
     fn eq(&self, other: &Atom) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-            || (self.0.prefix == other.0.prefix && self.0.text == other.0.text)
+            || (self.0.prefix == other.0.prefix && self.0.wire == other.0.wire)
     }
 }
 
@@ -146,7 +173,7 @@ impl Eq for Atom {}
 
 impl Hash for Atom {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.text.hash(state);
+        self.as_str().hash(state);
     }
 }
 
@@ -154,7 +181,7 @@ impl Ord for Atom {
     // UTF-8 sorts by code points.
     fn cmp(&self, other: &Atom) -> Ordering {
         let prefixes = self.0.prefix.cmp(&other.0.prefix);
-        prefixes.then_with(|| self.0.text.cmp(&other.0.text))
+        prefixes.then_with(|| self.as_str().cmp(other.as_str()))
     }
 }
 

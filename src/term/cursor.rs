@@ -55,6 +55,12 @@ impl<'a> Cursor<'a> {
         DecodeError { offset, fault }
     }
 
+    /// As [`Cursor::run`], and tells how many they were.
+    pub(super) fn pass_run<const N: usize>(&mut self, most: u64) -> u64 {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        self.run::<N>(most).len() as u64
+    }
+
     /// Takes pieces of `N` bytes that begin as the first one does, `most` of them at most.
     pub(super) fn run<const N: usize>(&mut self, most: u32) -> &'a [[u8; N]] {
         let (pieces, _) = self.rest.as_chunks::<N>();
@@ -228,6 +234,8 @@ impl<'a> AtomBytes<'a> {
     pub(super) fn are_valid(self) -> bool {
         match self {
             AtomBytes::Latin1(text) => text.len() <= MAX_ATOM_CHARS,
+            // Most are ASCII, which is found out several times as fast.
+            AtomBytes::Utf8(text) if text.is_ascii() => text.len() <= MAX_ATOM_CHARS,
             AtomBytes::Utf8(text) => std::str::from_utf8(text).is_ok_and(is_short),
         }
     }

@@ -8,7 +8,7 @@ use num_bigint::{BigInt, Sign};
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::{Atom, EncodeError, Pid, Pieces, Reference, SerializeError, Term, tag};
+use super::{Atom, EncodeError, Pid, Pieces, Reference, SerializeError, Term, append, tag};
 
 /// A value that can be written as a term, straight to the wire.
 pub trait Encode: Sync {
@@ -27,13 +27,32 @@ pub trait Encode: Sync {
     }
 }
 
+/// Where terms are written.
+pub(super) trait Out {
+    /// Where all is written but large binaries.
+    fn buffer(&mut self) -> &mut BytesMut;
+
+    /// Adds the bytes of a binary.
+    fn binary(&mut self, bytes: &Bytes);
+}
+
+impl Out for BytesMut {
+    fn buffer(&mut self) -> &mut BytesMut {
+        self
+    }
+
+    fn binary(&mut self, bytes: &Bytes) {
+        append(self, bytes);
+    }
+}
+
 impl Encode for Term {
     fn encode_to(&self, out: &mut BytesMut) -> Result<(), SerializeError> {
         Ok(self.encode(out)?)
     }
 
     fn encode_in_pieces(&self, out: &mut Pieces) -> Result<(), SerializeError> {
-        Ok(self.encode_pieces(out)?)
+        Ok(self.encode_into(out)?)
     }
 }
 
@@ -70,19 +89,19 @@ impl Term {
     /// # Errors
     /// When something in it is longer than the format can count; `out` then holds a part of it.
     pub fn encode(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
-        Pieces::whole(out, |pieces| self.encode_pieces(pieces))
+        self.encode_into(out)
     }
 
-    /// As [`Term::encode`]; large binaries stand beside the buffer.
-    pub(super) fn encode_pieces(&self, out: &mut Pieces) -> Result<(), EncodeError> {
+    /// As [`Term::encode`], for any place.
+    pub(super) fn encode_into(&self, out: &mut impl Out) -> Result<(), EncodeError> {
         let mut outer: SmallVec<[Level<'_>; 8]> = SmallVec::new();
         let Some(mut level) = put(self, out)? else {
             return Ok(());
         };
         loop {
             match level.parts.next() {
-                Some(Term::Int(value)) => put_integer(*value, &mut out.buffer),
-                Some(Term::Atom(atom)) => put_atom(atom, &mut out.buffer),
+                Some(Term::Int(value)) => put_integer(*value, out.buffer()),
+                Some(Term::Atom(atom)) => put_atom(atom, out.buffer()),
                 Some(part) => {
                     if let Some(child) = put(part, out)? {
                         outer.push(mem::replace(&mut level, child));
@@ -90,7 +109,7 @@ impl Term {
                 }
                 None => {
                     if level.proper_list {
-                        out.buffer.put_u8(tag::NIL);
+                        out.buffer().put_u8(tag::NIL);
                     }
                     match outer.pop() {
                         Some(around) => level = around,
@@ -119,8 +138,8 @@ struct Level<'a> {
 }
 
 /// Writes a simple term, or the head of a container.
-fn put<'a>(term: &'a Term, pieces: &mut Pieces) -> Result<Option<Level<'a>>, EncodeError> {
-    let out = &mut pieces.buffer;
+fn put<'a>(term: &'a Term, place: &mut impl Out) -> Result<Option<Level<'a>>, EncodeError> {
+    let out = place.buffer();
     match term {
         Term::Int(value) => put_integer(*value, out),
         Term::Big(value) => put_big(value, out)?,
@@ -150,7 +169,7 @@ fn put<'a>(term: &'a Term, pieces: &mut Pieces) -> Result<Option<Level<'a>>, Enc
         Term::Pid(pid) => put_pid(pid, out),
         Term::Binary(bytes) => {
             put_head(tag::BINARY, "a binary", bytes.len(), out)?;
-            pieces.binary(bytes);
+            place.binary(bytes);
         }
         Term::Bits(bits) => {
             put_head(tag::BIT_BINARY, "a bitstring", bits.bytes().len(), out)?;
@@ -233,21 +252,26 @@ pub(super) fn put_wide(negative: bool, magnitude: u128, out: &mut BytesMut) {
 }
 
 fn put_reference(reference: &Reference, out: &mut BytesMut) {
-    out.put_u8(tag::NEWER_REFERENCE);
-    out.put_u16(reference.words().len() as u16);
+    let words = reference.words();
+    out.put_slice(&[tag::NEWER_REFERENCE, 0, words.len() as u8]);
     put_atom(&reference.node, out);
-    out.put_u32(reference.creation);
-    for word in reference.words() {
-        out.put_u32(*word);
+    let mut numbers = [0; 4 + 4 * 5];
+    let (places, _) = numbers.as_chunks_mut::<4>();
+    for (place, word) in places
+        .iter_mut()
+        .zip([&reference.creation].into_iter().chain(words))
+    {
+        *place = word.to_be_bytes();
     }
+    let (used, _) = places.split_at(1 + words.len().min(5));
+    out.put_slice(used.as_flattened());
 }
 
 fn put_pid(pid: &Pid, out: &mut BytesMut) {
     out.put_u8(tag::NEW_PID);
     put_atom(&pid.node, out);
-    out.put_u32(pid.id);
-    out.put_u32(pid.serial);
-    out.put_u32(pid.creation);
+    let numbers = [pid.id, pid.serial, pid.creation].map(u32::to_be_bytes);
+    out.put_slice(numbers.as_flattened());
 }
 
 /// What stands in a message around its own terms, written without making a term of it.
@@ -293,7 +317,10 @@ impl Part<'_> {
 }
 
 fn put_atom(atom: &Atom, out: &mut BytesMut) {
-    put_atom_text(atom.as_str(), out);
+    match atom.wire() {
+        Some(wire) => out.put_slice(wire),
+        None => put_atom_text(atom.as_str(), out),
+    }
 }
 
 /// An atom of `text`, which is known to be short enough for one.

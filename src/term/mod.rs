@@ -124,6 +124,7 @@ pub use map::Map;
 pub use num_bigint::BigInt;
 pub use number::Float;
 pub use pieces::Pieces;
+pub(crate) use pieces::append;
 pub use seq::{ImproperList, List, Tuple};
 pub use skip::skip;
 pub use text::{ParseError, Text};

@@ -31,10 +31,35 @@ pub(super) fn skip_from(bytes: &[u8], at: usize, around: u64) -> Result<usize, D
     let mut behind_fun = u64::MAX;
     while owed > around {
         owed -= 1;
+        // What is frequent has a way of its own here.
         match *cursor.rest() {
+            [tag::SMALL_INTEGER, _, tag::SMALL_INTEGER, ..] if owed < behind_fun => {
+                owed -= cursor.pass_run::<2>(owed - around + 1) - 1;
+            }
+            [tag::INTEGER, _, _, _, _, tag::INTEGER, ..] if owed < behind_fun => {
+                owed -= cursor.pass_run::<5>(owed - around + 1) - 1;
+            }
             [tag::SMALL_INTEGER, _, ref rest @ ..]
             | [tag::INTEGER, _, _, _, _, ref rest @ ..]
             | [tag::NIL, ref rest @ ..] => cursor.move_to(rest),
+            [tag::SMALL_ATOM_UTF8, length, ref rest @ ..]
+                if let Some((text, rest)) = rest.split_at_checked(usize::from(length))
+                    && text.is_ascii() =>
+            {
+                cursor.move_to(rest);
+            }
+            [tag::BINARY, a, b, c, d, ref rest @ ..]
+                if let Some((_, rest)) =
+                    rest.split_at_checked(u32::from_be_bytes([a, b, c, d]) as usize) =>
+            {
+                cursor.move_to(rest);
+            }
+            [tag::SMALL_TUPLE, arity, ref rest @ ..]
+                if owed + u64::from(arity) <= rest.len() as u64 =>
+            {
+                cursor.move_to(rest);
+                owed += u64::from(arity);
+            }
             [tag::NEW_FUN, ref rest @ ..] => {
                 let start = cursor.position();
                 cursor.move_to(rest);

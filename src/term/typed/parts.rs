@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::de::value::{CowStrDeserializer, UnitDeserializer};
+use serde::de::value::{BorrowedStrDeserializer, CowStrDeserializer, UnitDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer as _, Error as _, IntoDeserializer, Visitor};
 
 use super::read::{Reader, Tail};
@@ -46,12 +46,14 @@ impl<'a, 'de> Elements<'a, 'de> {
         }
     }
 
-    /// Of the list ahead.
-    pub(super) fn of_list(reader: &'a mut Reader<'de>) -> Elements<'a, 'de> {
-        Elements {
+    /// Of the list ahead, whose first elements are counted already, for who makes room for them.
+    pub(super) fn of_list(reader: &'a mut Reader<'de>) -> Result<Elements<'a, 'de>> {
+        let mut elements = Elements {
             tail: true,
             ..Elements::of_tuple(reader, 0)
-        }
+        };
+        elements.advance()?;
+        Ok(elements)
     }
 
     /// Passes tails until there is an element, if there is one.
@@ -161,6 +163,8 @@ pub(super) struct Pairs<'a, 'de> {
     key: usize,
     /// The Elixir struct that it must be, until that is known.
     elixir: Option<&'static str>,
+    /// Those of the struct that it becomes.
+    fields: &'static [&'static str],
     atom_keys: bool,
 }
 
@@ -169,6 +173,7 @@ impl<'a, 'de> Pairs<'a, 'de> {
         reader: &'a mut Reader<'de>,
         pairs: u32,
         elixir: Option<&'static str>,
+        fields: &'static [&'static str],
         atom_keys: bool,
     ) -> Pairs<'a, 'de> {
         Pairs {
@@ -177,6 +182,7 @@ impl<'a, 'de> Pairs<'a, 'de> {
             left: pairs,
             key: 0,
             elixir,
+            fields,
             atom_keys,
         }
     }
@@ -226,6 +232,15 @@ impl<'de> de::MapAccess<'de> for Pairs<'_, 'de> {
             }
             self.elixir = None;
             return self.next_key_seed(seed);
+        }
+        if let Some((text, behind)) = self.reader.ascii_atom()
+            && let Some(field) = self.fields.iter().find(|field| field.as_bytes() == text)
+        {
+            // It is known to be a text: to find that out takes longer than to find it.
+            self.reader.cursor = behind;
+            return seed
+                .deserialize(BorrowedStrDeserializer::new(field))
+                .map(Some);
         }
         let start = self.key;
         let key = match self.atom_keys {

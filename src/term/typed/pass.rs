@@ -232,8 +232,36 @@ impl Serialize for Atom {
 impl<'de> Deserialize<'de> for Atom {
     /// From an atom by [`deserialize`](super::deserialize), and from its text by other formats.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Atom, D::Error> {
-        let atom = AtomVisitor(|text: &str| Atom::new(text).map_err(|error| error.to_string()));
-        deserializer.deserialize_newtype_struct(name::ATOM, atom)
+        deserializer.deserialize_newtype_struct(name::ATOM, OwnAtomVisitor)
+    }
+}
+
+/// As [`AtomVisitor`], for an [`Atom`]: most are known by their bytes.
+struct OwnAtomVisitor;
+
+impl OwnAtomVisitor {
+    fn of_text() -> AtomVisitor<impl FnOnce(&str) -> Result<Atom, String>> {
+        AtomVisitor(|text: &str| Atom::new(text).map_err(|error| error.to_string()))
+    }
+}
+
+impl<'de> Visitor<'de> for OwnAtomVisitor {
+    type Value = Atom;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        OwnAtomVisitor::of_text().expecting(f)
+    }
+
+    fn visit_bytes<E: de::Error>(self, text: &[u8]) -> Result<Atom, E> {
+        Atom::from_utf8(text).map_err(E::custom)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Atom, E> {
+        OwnAtomVisitor::of_text().visit_str(text)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, kept: D) -> Result<Atom, D::Error> {
+        OwnAtomVisitor::of_text().visit_newtype_struct(kept)
     }
 }
 
@@ -249,6 +277,11 @@ impl<'de, T, F: FnOnce(&str) -> Result<T, String>> Visitor<'de> for AtomVisitor<
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
         (self.0)(text).map_err(E::custom)
+    }
+
+    fn visit_bytes<E: de::Error>(self, text: &[u8]) -> Result<T, E> {
+        let text = std::str::from_utf8(text).map_err(E::custom)?;
+        self.visit_str(text)
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, kept: D) -> Result<T, D::Error> {

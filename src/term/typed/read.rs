@@ -142,6 +142,18 @@ impl<'de> Reader<'de> {
         }
     }
 
+    /// The text of the atom ahead, if it is ASCII, as almost all are, and what is behind it.
+    #[inline]
+    pub(super) fn ascii_atom(&self) -> Option<(&'de [u8], Cursor<'de>)> {
+        let [tag::SMALL_ATOM_UTF8, length, rest @ ..] = self.cursor.rest() else {
+            return None;
+        };
+        let (text, rest) = rest.split_at_checked((*length).into())?;
+        let mut behind = self.cursor;
+        behind.move_to(rest);
+        text.is_ascii().then_some((text, behind))
+    }
+
     /// The text of an atom.
     #[inline]
     pub(super) fn atom(&mut self, wanted: &dyn Expected) -> Result<Cow<'de, str>> {
@@ -231,6 +243,8 @@ impl<'de> Reader<'de> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn visit_other_number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
         let start = self.position();
         match self.number()? {
@@ -344,7 +358,7 @@ impl<'de> Reader<'de> {
         let start = self.position();
         // It is read as the tail of nothing.
         self.enter(start, 1)?;
-        let mut elements = Elements::of_list(self);
+        let mut elements = Elements::of_list(self)?;
         let value = read(&mut elements).map_err(|error| error.at(start))?;
         elements.finish(start)?;
         self.leave();
@@ -380,6 +394,7 @@ impl<'de> Reader<'de> {
     pub(super) fn map<V: Visitor<'de>>(
         &mut self,
         elixir: Option<&'static str>,
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
         let start = self.position();
@@ -391,7 +406,7 @@ impl<'de> Reader<'de> {
         let pairs = ahead.u32()?;
         self.cursor = ahead;
         self.enter(start, 2 * u64::from(pairs))?;
-        let mut map = Pairs::new(self, pairs, elixir, atom_keys);
+        let mut map = Pairs::new(self, pairs, elixir, fields, atom_keys);
         let value = visitor
             .visit_map(&mut map)
             .map_err(|error| error.at(start))?;

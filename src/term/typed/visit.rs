@@ -23,7 +23,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
             }
             Some(tag::SMALL_TUPLE | tag::LARGE_TUPLE) => self.tuple(None, visitor),
             Some(tag::NIL | tag::LIST | tag::STRING) => self.deserialize_seq(visitor),
-            Some(tag::MAP) => self.map(None, visitor),
+            Some(tag::MAP) => self.map(None, &[], visitor),
             // What is kept for later is told apart by this: an atom is borrowed, a binary is not (see `Term`).
             _ if self.is_binary() => {
                 let bytes = self.binary(&visitor)?;
@@ -192,9 +192,15 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     ) -> Result<V::Value> {
         match name {
             name::TERM => visitor.visit_borrowed_bytes(self.raw()?),
-            name::ATOM => match self.atom(&visitor)? {
-                Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-                Cow::Owned(text) => visitor.visit_string(text),
+            name::ATOM => match self.ascii_atom() {
+                Some((text, behind)) => {
+                    self.cursor = behind;
+                    visitor.visit_borrowed_bytes(text)
+                }
+                None => match self.atom(&visitor)? {
+                    Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+                    Cow::Owned(text) => visitor.visit_string(text),
+                },
             },
             name::CHARLIST => {
                 let text = self.charlist(&visitor)?;
@@ -236,16 +242,16 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.map(None, visitor)
+        self.map(None, &[], visitor)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        self.map(name.starts_with(ELIXIR).then_some(name), visitor)
+        self.map(name.starts_with(ELIXIR).then_some(name), fields, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use beamlink::runtime::{MailboxLimit, Process, Received, SpawnOptions};
+use beamlink::runtime::{MailboxLimit, Process, ProcessHandle, Received, SpawnOptions};
 use beamlink::term::{Atom, Term};
 use beamlink::{Node, NodeName};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -55,7 +55,10 @@ pub(crate) async fn send(node: &Node, peer: NodeName, count: u64, size: usize) -
 
 /// A process named `sink` that counts what comes.
 #[derive(Debug)]
-pub(crate) struct Sink(oneshot::Receiver<[f64; 3]>);
+pub(crate) struct Sink {
+    counted: oneshot::Receiver<[f64; 3]>,
+    process: ProcessHandle,
+}
 
 impl Sink {
     /// Starts one for `count` messages.
@@ -69,26 +72,27 @@ impl Sink {
             },
             ..SpawnOptions::default()
         };
-        let pid = node
+        let process = node
             .runtime()
-            .spawn(options, async move |mut process: Process| {
+            .spawn_handle(options, async move |mut process: Process| {
                 if let Some(spent) = take(&mut process, count, size).await {
                     let _ = done.send(spent);
                 }
             });
         let name = Atom::from_static("sink");
         node.runtime()
-            .register(&name, &pid)
+            .register(&name, process.pid())
             .map_err(|error| error.to_string())?;
-        Ok(Sink(counted))
+        Ok(Sink { counted, process })
     }
 
     /// When it had all; nanoseconds between its first and its last message, and what of them this process worked.
     pub(crate) async fn wait(self) -> Answer {
-        let counted = tokio::time::timeout(LIMIT, self.0).await?;
-        Ok(counted
-            .map_err(|_| "a message was not what was expected")?
-            .into())
+        let counted = tokio::time::timeout(LIMIT, self.counted).await?;
+        let counted = counted.map_err(|_| "a message was not what was expected")?;
+        // Then its name is free for the next.
+        self.process.ended().await;
+        Ok(counted.into())
     }
 }
 
