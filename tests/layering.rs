@@ -11,7 +11,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (3, &["runtime"]),
     (4, &["otp"]),
     (5, &["node", "cluster", "doctor"]),
-    (6, &["cli", "http", "main"]),
+    (6, &["cli", "http", "otel", "main"]),
 ];
 
 fn floor(room: &str) -> Option<u8> {

@@ -10,7 +10,8 @@ use beamlink::epmd::{EpmdError, RegisterError};
 use beamlink::node::StartError;
 
 use super::exit::Exit;
-use super::output::{Notice, Output, start_log};
+use super::export::Exports;
+use super::output::{Notice, Output, start_log_with};
 use super::reload::reload;
 use super::service;
 use super::settings::{Flags, Settings};
@@ -19,7 +20,13 @@ use crate::http::{HttpServer, HttpSettings, Limits, View};
 
 /// Runs a node as `settings` say, which came of `flags` among others, to its end.
 pub(crate) fn run(settings: Settings, flags: &Flags) -> Exit {
-    start_log(&settings.log, settings.log_format);
+    let mut exports = Exports::start(&settings);
+    let spans = exports.as_ref().map(Exports::spans).unwrap_or_default();
+    start_log_with(spans, &settings.log, settings.log_format);
+    let exports = match &mut exports {
+        Ok(exports) => exports,
+        Err(error) => return not_started(error, Exit::NotStarted),
+    };
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
@@ -27,13 +34,13 @@ pub(crate) fn run(settings: Settings, flags: &Flags) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return not_started(&error, Exit::NotStarted),
     };
-    let exit = runtime.block_on(join(settings, flags));
+    let exit = runtime.block_on(join(settings, flags, exports));
     // A look-up that the resolver does not answer must not hold up the leaving.
     runtime.shutdown_background();
     exit
 }
 
-async fn join(settings: Settings, flags: &Flags) -> Exit {
+async fn join(settings: Settings, flags: &Flags, exports: &mut Exports) -> Exit {
     let deadline = settings.timeout.map(|timeout| Instant::now() + timeout);
     let signals = Signals::new().and_then(|signals| Ok((signals, Hangup::new()?)));
     let (mut signals, hangup) = match signals {
@@ -48,8 +55,13 @@ async fn join(settings: Settings, flags: &Flags) -> Exit {
         name = signals.next() => return left_on(name),
         () = until(deadline) => return timed_out(),
     };
-    // It ends with this function, before the node is asked to.
-    let _http = match serve_http(&settings, &node) {
+    let view = View {
+        observer: node.observer(),
+        wanted: settings.ready_when,
+    };
+    exports.watch(&view);
+    // It ends with this function.
+    let _http = match serve_http(&settings, view) {
         Ok(server) => server,
         Err(error) => {
             node.stop().await;
@@ -82,17 +94,13 @@ async fn join(settings: Settings, flags: &Flags) -> Exit {
 }
 
 /// Nothing, where no HTTP is wanted.
-fn serve_http(settings: &Settings, node: &Node) -> Result<Option<HttpServer>, HttpNotServed> {
+fn serve_http(settings: &Settings, view: View) -> Result<Option<HttpServer>, HttpNotServed> {
     let Some(address) = settings.http else {
         return Ok(None);
     };
     let http = HttpSettings {
         address,
         limits: Limits::default(),
-    };
-    let view = View {
-        observer: node.observer(),
-        wanted: settings.ready_when,
     };
     let server =
         HttpServer::start(&http, view).map_err(|error| HttpNotServed { address, error })?;
@@ -169,13 +177,14 @@ struct Watch<'a> {
 impl Watch<'_> {
     async fn run(&self) -> io::Result<()> {
         let mut events = self.node.events();
-        self.output.tell(&Notice::Ready {
+        let ready = Notice::Ready {
             node: self.node.name().to_string(),
             dist_port: self.node.dist_port(),
-        })?;
+        };
+        self.say(ready).await?;
         loop {
             match events.recv().await {
-                Some(event) => self.tell(event)?,
+                Some(event) => self.tell(event).await?,
                 None => return Ok(()),
             }
             if self
@@ -187,7 +196,14 @@ impl Watch<'_> {
         }
     }
 
-    fn tell(&self, event: Event) -> io::Result<()> {
+    /// Whoever reads stdout may stop doing so: signals, and all else, must be heard meanwhile.
+    async fn say(&self, notice: Notice) -> io::Result<()> {
+        let output = self.output;
+        let told = tokio::task::spawn_blocking(move || output.tell(&notice));
+        told.await.unwrap_or(Ok(()))
+    }
+
+    async fn tell(&self, event: Event) -> io::Result<()> {
         let message = event.to_string();
         let notice = match event {
             Event::Up { node, hidden, .. } => Notice::Nodeup {
@@ -237,7 +253,7 @@ impl Watch<'_> {
                 return Ok(());
             }
         };
-        self.output.tell(&notice)
+        self.say(notice).await
     }
 }
 

@@ -5,6 +5,7 @@ mod doctor;
 mod epmd;
 mod exit;
 mod explain;
+mod export;
 mod gossip;
 mod health;
 mod http_get;

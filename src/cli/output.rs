@@ -6,7 +6,9 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 use tracing::Level;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// Something worth telling, with the fields of its JSON object.
 #[derive(Debug, Serialize)]
@@ -150,18 +152,31 @@ impl Output {
     }
 }
 
+/// A layer that takes spans.
+pub(crate) type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
 /// Starts the log on stderr, in colour on a terminal unless `NO_COLOR` is set (<https://no-color.org>).
 pub(crate) fn start_log(filter: &str, format: LogFormat) {
+    start_log_with(None, filter, format);
+}
+
+/// The same; spans go to `spans`, whatever is logged.
+pub(crate) fn start_log_with(spans: Option<SpanLayer>, filter: &str, format: LogFormat) {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_writer(io::stderr);
+    let filter = EnvFilter::new(filter);
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let subscriber = tracing_subscriber::registry().with(spans);
     match format {
-        LogFormat::Text => log
-            .with_ansi(!no_color && io::stderr().is_terminal())
-            .with_target(false)
-            .init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => {
+            let log = log
+                .with_ansi(!no_color && io::stderr().is_terminal())
+                .with_target(false);
+            subscriber.with(log.with_filter(filter)).init();
+        }
+        LogFormat::Json => {
+            let log = log.json().flatten_event(true);
+            subscriber.with(log.with_filter(filter)).init();
+        }
     }
 }
 

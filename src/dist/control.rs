@@ -127,10 +127,16 @@ pub enum Control {
     /// 36
     UnlinkIdAck { id: u64, from: Pid, to: Pid },
     /// 37 (*payload*: the message, or the reason of an exit signal)
-    AltactSig { from: Pid, to: Target, exit: bool },
+    AltactSig {
+        from: Pid,
+        to: Target,
+        exit: bool,
+        priority: bool,
+    },
 }
 
 /// Bits of the flags in ALTACT_SIG_SEND (`erts/emulator/beam/dist.h`, `ERTS_DOP_ALTACT_SIG_FLG_*`).
+const ALTACT_PRIO: i64 = 1;
 const ALTACT_TOKEN: i64 = 2;
 const ALTACT_ALIAS: i64 = 4;
 const ALTACT_NAME: i64 = 8;
@@ -414,13 +420,19 @@ impl Control {
             Control::UnlinkIdAck { id, from, to } => {
                 put(&[op(36), Part::Term(&Term::from(*id)), p(from), p(to)])
             }
-            Control::AltactSig { from, to, exit } => {
+            Control::AltactSig {
+                from,
+                to,
+                exit,
+                priority,
+            } => {
                 let kind = match to {
                     Target::Pid(_) => 0,
                     Target::Alias(_) => ALTACT_ALIAS,
                     Target::Name(_) => ALTACT_NAME,
                 };
-                let flags = kind | if *exit { ALTACT_EXIT } else { 0 };
+                let when = |set: &bool, bit| if *set { bit } else { 0 };
+                let flags = kind | when(exit, ALTACT_EXIT) | when(priority, ALTACT_PRIO);
                 put(&[op(37), Part::Int(flags), p(from), to.part()])
             }
         }
@@ -516,6 +528,7 @@ fn altact(flags: i64, from: &Term, to: &Term, arguments: &[Term]) -> Option<Cont
         from: pid(from)?,
         to,
         exit,
+        priority: flags & ALTACT_PRIO != 0,
     })
 }
 

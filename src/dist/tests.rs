@@ -127,10 +127,12 @@ fn controls() -> Vec<Control> {
         });
     }
     for to in target {
+        let priority = matches!(to, Target::Alias(_));
         controls.push(Control::AltactSig {
             from: from.clone(),
             to,
             exit: false,
+            priority,
         });
     }
     controls

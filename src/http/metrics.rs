@@ -1,4 +1,4 @@
-//! `/metrics`: what Prometheus scrapes.
+//! What a node measures of itself; at `/metrics` Prometheus scrapes it.
 //!
 //! What a BEAM with the `prometheus` library shows of its distribution has the same names, types and labels here
 //! (`prometheus_vm_dist_collector.erl` of prometheus.erl), so that boards made for it show this node as well.
@@ -12,7 +12,7 @@ use beamlink::node::Observer;
 use beamlink::runtime::{Calls, LATENCY_BOUNDS, Mailboxes, PeerUsage, Usage};
 
 use super::View;
-use super::exposition::{Exposition, Kind};
+use super::exposition::{Exposition, Kind, Value};
 use super::health::Health;
 
 /// Addresses that are shown one by one. A sender can make addresses up; what comes from others is summed.
@@ -21,12 +21,13 @@ const OTHERS: &str = "others";
 
 pub(super) async fn metrics(State(view): State<View>) -> Response {
     let overview = view.observer.overview().await;
-    let text = page(&view, overview.as_ref());
+    let text = read(&view, overview.as_ref()).text();
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
-fn page(view: &View, overview: Option<&Overview>) -> String {
+/// All metrics, as they are now.
+pub(crate) fn read(view: &View, overview: Option<&Overview>) -> Exposition {
     let observer = &view.observer;
     let runtime = observer.runtime();
     let mut page = Exposition::default();
@@ -34,7 +35,7 @@ fn page(view: &View, overview: Option<&Overview>) -> String {
     let version = [("node", own), ("version", env!("CARGO_PKG_VERSION"))];
     let (counter, gauge) = (Kind::Counter, Kind::Gauge);
     let help = "1, with the node's name and the version of beamlink.";
-    page.single("beamlink_info", gauge, help, &version, 1);
+    page.single("beamlink_info", gauge, help, &version, 1u64);
     health(&mut page, &Health::of(view));
     distribution(&mut page, own, &runtime.peer_usage());
     handshakes(&mut page, observer);
@@ -69,13 +70,12 @@ fn page(view: &View, overview: Option<&Overview>) -> String {
     let failed = counters.served.failed();
     page.single("rpc_server_failures_total", counter, help, &[], failed);
     process(&mut page, observer);
-    page.text()
+    page
 }
 
 fn health(page: &mut Exposition, health: &Health) {
     let help = "Whether the node is ready: registered, and the wanted number of peers is up.";
-    let ready = u8::from(health.ready);
-    page.single("beamlink_ready", Kind::Gauge, help, &[], ready);
+    page.single("beamlink_ready", Kind::Gauge, help, &[], health.ready);
     let help = "Visible nodes that are connected.";
     page.single("beamlink_peers", Kind::Gauge, help, &[], health.peers);
     let help = "Visible nodes that must be connected for the node to be ready.";
@@ -134,7 +134,7 @@ fn distribution(page: &mut Exposition, own: &str, peers: &[PeerUsage]) {
         page.metric(&name, Kind::Gauge, help);
         for peer in peers {
             let labels = [("node", own), ("peer", peer.info.name.as_str())];
-            page.sample(&name, &labels, value(peer));
+            page.sample(&labels, value(peer));
         }
     }
     let name = "dist_peer_silence_seconds";
@@ -145,7 +145,7 @@ fn distribution(page: &mut Exposition, own: &str, peers: &[PeerUsage]) {
     );
     for peer in peers {
         let labels = [("node", own), ("peer", peer.info.name.as_str())];
-        page.sample(name, &labels, peer.silent.as_secs_f64());
+        page.sample(&labels, peer.silent.as_secs_f64());
     }
 }
 
@@ -157,7 +157,7 @@ fn handshakes(page: &mut Exposition, observer: &Observer) {
         "Connections that were not made, whoever dialled, by reason.",
     );
     for kind in RefusalKind::ALL {
-        page.sample(name, &[("reason", kind.as_str())], observer.refused(kind));
+        page.sample(&[("reason", kind.as_str())], observer.refused(kind));
     }
 }
 
@@ -187,19 +187,15 @@ fn gossip(page: &mut Exposition, observer: &Observer, overview: Option<&Overview
             if count > 0 {
                 let address = source.address.to_string();
                 let labels = [("result", kind.as_str()), ("source", &address)];
-                page.sample(name, &labels, count);
+                page.sample(&labels, count);
             }
         }
-        page.sample(
-            name,
-            &[("result", kind.as_str()), ("source", OTHERS)],
-            others,
-        );
+        page.sample(&[("result", kind.as_str()), ("source", OTHERS)], others);
     }
     let name = "gossip_heartbeats_sent_total";
     page.metric(name, Kind::Counter, "Heartbeats of this node.");
     for (result, count) in ["sent", "failed"].into_iter().zip(observer.heartbeats()) {
-        page.sample(name, &[("result", result)], count);
+        page.sample(&[("result", result)], count);
     }
 }
 
@@ -224,16 +220,12 @@ fn mailboxes(page: &mut Exposition, all: Mailboxes) {
 }
 
 fn calls(page: &mut Exposition, name: &str, help: &str, calls: &Calls) {
-    page.metric(name, Kind::Histogram, help);
-    let bucket = format!("{name}_bucket");
-    let within = calls.within();
-    for (bound, count) in LATENCY_BOUNDS.iter().zip(within) {
-        page.sample(&bucket, &[("le", &bound.to_string())], count);
-    }
-    let all = within[LATENCY_BOUNDS.len()];
-    page.sample(&bucket, &[("le", "+Inf")], all);
-    page.sample(&format!("{name}_sum"), &[], calls.time().as_secs_f64());
-    page.sample(&format!("{name}_count"), &[], all);
+    let value = Value::Histogram {
+        bounds: &LATENCY_BOUNDS,
+        within: calls.within().to_vec(),
+        sum: calls.time().as_secs_f64(),
+    };
+    page.single(name, Kind::Histogram, help, &[], value);
 }
 
 /// Under the names that all of Prometheus' clients use.

@@ -20,6 +20,10 @@ use std::time::Duration;
 use beamlink::node::Observer;
 
 pub(crate) use cluster::{ClusterView, Node, State};
+#[cfg(feature = "otel")]
+pub(crate) use exposition::{Kind, Metric, Value};
+#[cfg(feature = "otel")]
+pub(crate) use metrics::read as read_metrics;
 pub(crate) use server::HttpServer;
 
 /// What a server is started with.

@@ -100,17 +100,14 @@ impl Node {
         &self.functions
     }
 
-    /// Connects to `peer`, whose port is looked up in the EPMD of its host, and returns once the connection stands. When
-    /// it is lost it is not made again: name the peer to the [builder](NodeBuilder::peer) for that.
+    /// Connects to `peer`, whose port is looked up in the EPMD of its host, and returns once the connection stands, whoever
+    /// made it: the peer may dial at the same time. When it is lost it is not made again: name the peer to the [builder](NodeBuilder::peer) for that.
     ///
     /// # Errors
     /// See [`DialError`].
     pub async fn connect(&self, peer: &NodeName) -> Result<(), DialError> {
         let address = PeerAddress::Epmd(self.epmd_port);
-        match self.runtime.dial(peer, address).await {
-            Err(DialError::AlreadyConnected { .. }) => Ok(()),
-            dialled => dialled,
-        }
+        self.runtime.connect(peer, address).await
     }
 
     /// Its processes and connections.

@@ -9,7 +9,10 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use super::erlang;
+use tracing::Instrument as _;
+use tracing::field::Empty;
+
+use super::{SPANS, erlang};
 use crate::runtime::{Process, catch_panic};
 use crate::term::{Atom, Term};
 
@@ -63,6 +66,19 @@ pub(crate) enum Outcome {
     Throw(Term),
     Exit(Term),
     Error { reason: Term, stack: Term },
+}
+
+impl Outcome {
+    /// In a word, where it brought no value.
+    fn failure(&self) -> Option<&'static str> {
+        match self {
+            Outcome::Value(_) => None,
+            Outcome::Throw(_) => Some("throw"),
+            Outcome::Exit(_) => Some("exit"),
+            Outcome::Error { reason, .. } if reason.as_atom() == Some("undef") => Some("undef"),
+            Outcome::Error { .. } => Some("error"),
+        }
+    }
 }
 
 impl Functions {
@@ -133,9 +149,27 @@ impl Functions {
     ) -> Outcome {
         let begin = Instant::now();
         let runtime = process.runtime().clone();
+        let span = tracing::debug_span!(
+            target: SPANS,
+            "rpc.server",
+            otel.name = format!("{}:{}/{}", module.as_str(), function.as_str(), arguments.len()),
+            otel.kind = "server",
+            otel.status_code = Empty,
+            rpc.system = "erlang",
+            rpc.service = module.as_str(),
+            rpc.method = function.as_str(),
+            error.r#type = Empty,
+            // What it prints goes to where the call comes from.
+            client.address = process.group_leader().map(|leader| leader.node.as_str().to_owned()),
+        );
         let outcome = self.find_and_run(process, module, function, arguments);
-        let outcome = outcome.await;
-        let returned = matches!(outcome, Outcome::Value(_));
+        let outcome = outcome.instrument(span.clone()).await;
+        let failure = outcome.failure();
+        if let Some(kind) = failure {
+            span.record("error.type", kind);
+            span.record("otel.status_code", "ERROR");
+        }
+        let returned = failure.is_none();
         runtime.counters().served.note(begin.elapsed(), returned);
         outcome
     }

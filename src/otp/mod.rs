@@ -62,6 +62,10 @@ fn options() -> SpawnOptions {
     options
 }
 
+/// The target of the spans (crate `tracing`, level DEBUG) of functions that are called: `rpc.client` of a peer's, `rpc.server` of
+/// ours. Their fields are those of OpenTelemetry's conventions for rpc; no argument or value is among them.
+pub const SPANS: &str = "beamlink::rpc";
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -1,9 +1,15 @@
 //! `user`, and group leaders of our own: what answers the I/O protocol
 //! (the chapter "The Erlang I/O Protocol" of the stdlib User's Guide).
 //!
-//! A request that is not answered hangs the process that made it. There is no input: who asks for some is refused.
+//! A request that is not answered hangs the process that made it. There is no input: who asks for some is refused. Output
+//! is answered once it is out, and so makes who prints wait for who reads it.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
+
+use tokio::task::JoinHandle;
 
 use super::chardata;
 use super::erpc::{self, Request};
@@ -17,16 +23,65 @@ const FORMAT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Output for `user` is logged at `debug`.
 pub(super) async fn run(process: Process) {
-    serve(process, |text| tracing::debug!(%text, "output for user")).await;
+    serve(process, Print::Log).await;
 }
 
 /// Starts a process that hands `print` all that processes print whose group leader it is. It lives until it is ended by
-/// its handle.
+/// its handle. `print` may block: it runs on a thread for that, a text at a time, and who prints waits for it.
 pub fn group_leader(runtime: &Runtime, print: impl FnMut(&str) + Send + 'static) -> ProcessHandle {
+    let print = Print::Blocking(Box::new(print));
     runtime.spawn_handle(SpawnOptions::default(), |process| serve(process, print))
 }
 
-async fn serve(mut process: Process, mut print: impl FnMut(&str) + Send) {
+type Writer = Box<dyn FnMut(&str) + Send>;
+
+/// Where output goes.
+enum Print {
+    Log,
+    Blocking(Writer),
+}
+
+impl Print {
+    /// Prints `text`. False when that panicked, after which there is nothing to print to.
+    async fn print(&mut self, text: String) -> bool {
+        let Print::Blocking(print) = self else {
+            tracing::debug!(%text, "output for user");
+            return true;
+        };
+        // A writer that nobody reads from may take for ever, and ticks must go on.
+        let mut taken: Writer = std::mem::replace(print, Box::new(|_| ()));
+        let printing = tokio::task::spawn_blocking(move || {
+            taken(&text);
+            taken
+        });
+        match Printing(printing).await {
+            Some(back) => {
+                *print = back;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// What has not begun to print when its process ends is not printed any more.
+struct Printing(JoinHandle<Writer>);
+
+impl Future for Printing {
+    type Output = Option<Writer>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(Result::ok)
+    }
+}
+
+impl Drop for Printing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn serve(mut process: Process, mut print: Print) {
     loop {
         let Asked::Info(message) = next(&mut process).await else {
             continue;
@@ -50,12 +105,7 @@ fn io_request(message: &Term) -> Option<(&Pid, &Term, &Term)> {
     }
 }
 
-async fn answer(
-    process: &Process,
-    from: &Pid,
-    request: &Term,
-    print: &mut (impl FnMut(&str) + Send),
-) -> Term {
+async fn answer(process: &Process, from: &Pid, request: &Term, print: &mut Print) -> Term {
     match request.as_tuple() {
         // The first that fails ends it; the answer is that of the last.
         Some([head, Term::List(requests)]) if head.as_atom() == Some("requests") => {
@@ -71,20 +121,15 @@ async fn answer(
     }
 }
 
-async fn one(
-    process: &Process,
-    from: &Pid,
-    request: &Term,
-    print: &mut (impl FnMut(&str) + Send),
-) -> Term {
+async fn one(process: &Process, from: &Pid, request: &Term, print: &mut Print) -> Term {
     let whole = [request.clone()];
     let parts = request.as_tuple().unwrap_or(&whole);
     let Some((head, rest)) = parts.split_first() else {
         return error("request");
     };
     match (head.as_atom(), rest) {
-        (Some("put_chars"), [encoding, chars]) => put_chars(encoding, chars, print),
-        (Some("put_chars"), [chars]) => put_chars(&Term::atom("latin1"), chars, print),
+        (Some("put_chars"), [encoding, chars]) => put_chars(encoding, chars, print).await,
+        (Some("put_chars"), [chars]) => put_chars(&Term::atom("latin1"), chars, print).await,
         (
             Some("put_chars"),
             [
@@ -100,7 +145,7 @@ async fn one(
             };
             let request = Request::new(&peer, module, function, arguments.to_vec());
             match erpc::call(process, request.timeout(FORMAT_LIMIT)).await {
-                Ok(chars) => put_chars(encoding, &chars, print),
+                Ok(chars) => put_chars(encoding, &chars, print).await,
                 Err(_) => error("put_chars"),
             }
         }
@@ -116,17 +161,17 @@ async fn one(
     }
 }
 
-fn put_chars(encoding: &Term, chars: &Term, print: &mut impl FnMut(&str)) -> Term {
+async fn put_chars(encoding: &Term, chars: &Term, print: &mut Print) -> Term {
     let text = match encoding.as_atom() {
         Some("latin1") => chardata::latin1(chars),
         Some("unicode") => chardata::unicode(chars),
         _ => None,
     };
     match text {
-        Some(text) => {
-            print(&text);
-            Term::atom("ok")
-        }
+        Some(text) => match print.print(text).await {
+            true => Term::atom("ok"),
+            false => error("terminated"),
+        },
         None => error("put_chars"),
     }
 }

@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 
 use super::connection::Connection;
 use super::entry::Entry;
-use super::handles::{Handle, number};
+use super::handles::{Handle, NotSpawned, number};
+use super::mailbox::Priority;
 use super::message::{Body, Item, Received};
 use super::outbox::When;
 use super::process::Process;
@@ -199,7 +200,11 @@ impl Runtime {
             monitor: true,
         };
         match connection {
-            None => self.spawn_here(spawn, arguments),
+            None => {
+                if let Err(refusal) = self.spawn_here(spawn, arguments, |_| ()) {
+                    self.call_not_spawned(&call.reference, refusal);
+                }
+            }
             Some(connection) => {
                 let control = Control::SpawnRequest(spawn);
                 connection
@@ -267,7 +272,7 @@ impl Runtime {
     }
 
     /// A message came by `alias`.
-    pub(super) fn message_by_alias(&self, alias: &Reference, body: Body) {
+    pub(super) fn message_by_alias(&self, alias: &Reference, body: Body, priority: bool) {
         let Some(number) = self.own_number(alias) else {
             return;
         };
@@ -278,15 +283,17 @@ impl Runtime {
             }
             return;
         }
-        if let Some((entry, mode)) = self.0.handles.follow(number) {
-            if mode == super::AliasMode::Reply {
+        if let Some(followed) = self.0.handles.follow(number) {
+            let entry = followed.entry;
+            if followed.mode == super::AliasMode::Reply {
                 entry
                     .lock()
                     .untie()
                     .map(|ties| ties.aliases.remove(&number));
                 self.demonitor(&entry, alias);
             }
-            entry.deliver(body.size(), Received::Message(body));
+            let priority = Priority::when(priority && followed.priority);
+            entry.deliver_with(priority, body.size(), Received::Message(body));
         }
     }
 
@@ -313,21 +320,25 @@ impl Runtime {
         }
     }
 
-    /// The peer did not spawn what `reference` asked for.
-    pub(super) fn not_spawned(&self, to: &Pid, reference: &Reference, error: Atom) {
-        if let Err(CallEnd::NotSpawned(error)) =
-            self.end_call(reference, CallEnd::NotSpawned(error))
-            && let Some(entry) = self.entry(to)
-        {
-            self.monitor_over(&entry, reference, Term::Atom(error));
-        }
+    /// A call's function was not spawned.
+    pub(super) fn call_not_spawned(&self, reference: &Reference, error: Atom) {
+        // Who called may have given up.
+        let _ = self.end_call(reference, CallEnd::NotSpawned(error));
     }
 
     /// The connection to `node` is gone.
     pub(super) fn end_calls_of(&self, node: &Atom) {
-        for (from, sender) in self.0.handles.calls_of(node) {
-            from.open_calls.fetch_sub(1, Ordering::Relaxed);
-            let _ = sender.send(CallEnd::NoConnection);
+        for handle in self.0.handles.waiting_for(node) {
+            match handle {
+                Handle::Call { from, end, .. } => {
+                    from.open_calls.fetch_sub(1, Ordering::Relaxed);
+                    let _ = end.send(CallEnd::NoConnection);
+                }
+                Handle::Spawn(spawning) => {
+                    let _ = spawning.told.send(Err(NotSpawned::NoConnection));
+                }
+                Handle::Alias(_) => {}
+            }
         }
     }
 

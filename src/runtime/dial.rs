@@ -122,6 +122,38 @@ impl Runtime {
         Err(DialError::AlreadyConnected { peer })
     }
 
+    /// As [`Runtime::dial`], and content with a connection that the peer makes meanwhile, or has made.
+    ///
+    /// # Errors
+    /// See [`DialError`].
+    pub async fn connect(&self, peer: &NodeName, address: PeerAddress) -> Result<(), DialError> {
+        let error = match self.dial(peer, address).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let other_attempt = match &error {
+            DialError::AlreadyConnected { .. } => true,
+            DialError::Handshake(failure) => failure.error == HandshakeError::Nok,
+            _ => false,
+        };
+        if other_attempt && self.comes_up(peer).await {
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// Waits for a connection to `peer` that somebody else is making, as long as a handshake may take.
+    async fn comes_up(&self, peer: &NodeName) -> bool {
+        let up = async {
+            let mut pause = Duration::from_millis(1);
+            while self.connection(peer.atom()).is_none() {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_millis(50));
+            }
+        };
+        timeout(self.settings().setup_time, up).await.is_ok()
+    }
+
     /// A short-named BEAM never dials a host with a dot, nor a long-named one a host without
     /// (`net_kernel:select_mod/…`): a connection that only we could make would be half a membership.
     fn check_name_form(&self, peer: &NodeName) -> Result<(), DialError> {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use super::mailbox::{Mailbox, MailboxLimit, Put};
+use super::mailbox::{Mailbox, MailboxLimit, Priority, Put};
 use super::message::{Item, NodeKinds, Received};
 use crate::term::{Atom, Pid, Reference, Term};
 
@@ -82,6 +82,15 @@ pub(crate) struct Ties {
     pub(crate) node_kinds: Option<NodeKinds>,
     /// Where its output goes.
     pub(crate) group_leader: Option<Pid>,
+    /// Which of its links and monitors were made with priority, if there are such.
+    pub(crate) priority: Option<Box<Preferred>>,
+}
+
+/// Whose ends are told by priority messages.
+#[derive(Debug, Default)]
+pub(crate) struct Preferred {
+    pub(crate) links: HashSet<Pid>,
+    pub(crate) monitors: HashSet<Reference>,
 }
 
 #[derive(Debug)]
@@ -133,7 +142,12 @@ impl Entry {
 
     /// Delivers a message, or ends the process when its mailbox is full.
     pub(crate) fn deliver(&self, size: usize, message: Received) {
-        if self.receives && self.mailbox.put(size, message) == Put::Overflowed {
+        self.deliver_with(Priority::Ordinary, size, message);
+    }
+
+    /// The same, before those that wait if it has priority.
+    pub(crate) fn deliver_with(&self, priority: Priority, size: usize, message: Received) {
+        if self.receives && self.mailbox.put(size, message, priority) == Put::Overflowed {
             tracing::warn!(pid = ?self.pid, "mailbox_overflow: a process does not receive as fast as it is sent to");
             self.must_end(Term::atom("mailbox_overflow"));
         }
@@ -170,19 +184,22 @@ impl Entry {
         if state.ties().links.get(from) != Some(&Link::Active) {
             return;
         }
-        state.tie().links.remove(from);
+        let ties = state.tie();
+        ties.links.remove(from);
+        let preferred = ties.priority.as_mut();
+        let priority = Priority::when(preferred.is_some_and(|of| of.links.remove(from)));
         let trap = state.trap_exit;
         drop(state);
         if trap {
             let from = from.clone();
-            self.deliver(0, Received::Exit { from, reason });
+            self.deliver_with(priority, 0, Received::Exit { from, reason });
         } else if reason != Term::atom("normal") {
             self.must_end(reason);
         }
     }
 
     /// `from` called `exit(Pid, reason)` on this process. `kill` cannot be trapped.
-    pub(crate) fn exit_requested(&self, from: &Pid, reason: Term, size: usize) {
+    pub(crate) fn exit_requested(&self, from: &Pid, reason: Term, size: usize, priority: Priority) {
         let Some(state) = self.alive() else {
             return;
         };
@@ -192,7 +209,7 @@ impl Entry {
             self.must_end(Term::atom("killed"));
         } else if trap {
             let from = from.clone();
-            self.deliver(size.max(1), Received::Exit { from, reason });
+            self.deliver_with(priority, size.max(1), Received::Exit { from, reason });
         } else if reason != Term::atom("normal") || *from == self.pid {
             self.must_end(reason);
         }
@@ -200,14 +217,19 @@ impl Entry {
 
     /// Monitor `reference`, which this process holds, has fired. False when it holds none.
     pub(crate) fn monitor_fired(&self, reference: &Reference, reason: Term) -> bool {
-        let item = self
-            .alive()
-            .and_then(|mut state| state.untie()?.watching.remove(reference));
-        let Some(item) = item else {
+        let fired = self.alive().and_then(|mut state| {
+            let ties = state.untie()?;
+            let item = ties.watching.remove(reference)?;
+            let preferred = ties.priority.as_mut();
+            let priority = preferred.is_some_and(|of| of.monitors.remove(reference));
+            Some((item, Priority::when(priority)))
+        });
+        let Some((item, priority)) = fired else {
             return false;
         };
         let reference = reference.clone();
-        self.deliver(
+        self.deliver_with(
+            priority,
             0,
             Received::Down {
                 reference,

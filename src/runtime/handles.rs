@@ -1,13 +1,13 @@
 //! What the references of this node lead to: aliases of processes, and calls that wait for their end.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::HashMap;
 use tokio::sync::oneshot;
 
 use super::calls::CallEnd;
 use super::entry::Entry;
-use crate::term::{Atom, Reference};
+use crate::term::{Atom, Pid, Reference};
 
 /// When an alias ends without [`Process::unalias`](super::Process::unalias) ("Process Aliases" in the Erlang Reference
 /// Manual; the modes of `erlang:monitor/3`).
@@ -24,7 +24,9 @@ pub enum AliasMode {
 /// What a reference leads to.
 #[derive(Debug)]
 pub(super) enum Handle {
-    Alias(Arc<Entry>, AliasMode),
+    Alias(Alias),
+    /// Something that is being spawned on a peer.
+    Spawn(Spawning),
     Call {
         /// Who called.
         from: Arc<Entry>,
@@ -32,6 +34,33 @@ pub(super) enum Handle {
         node: Atom,
         end: oneshot::Sender<CallEnd>,
     },
+}
+
+/// Whose alias it is, and what it is good for.
+#[derive(Debug, Clone)]
+pub(super) struct Alias {
+    pub(super) entry: Arc<Entry>,
+    pub(super) mode: AliasMode,
+    /// Whether messages with priority by it come before others.
+    pub(super) priority: bool,
+}
+
+/// Who waits for a SPAWN_REPLY, and what is to be made of it before anything else comes.
+#[derive(Debug)]
+pub(super) struct Spawning {
+    pub(super) entry: Arc<Entry>,
+    /// Where it is spawned.
+    pub(super) node: Atom,
+    /// What messages to its monitor are to be good for.
+    pub(super) alias: Option<AliasMode>,
+    pub(super) told: oneshot::Sender<Result<Pid, NotSpawned>>,
+}
+
+/// Why it was not.
+#[derive(Debug)]
+pub(super) enum NotSpawned {
+    Refused(Atom),
+    NoConnection,
 }
 
 #[derive(Debug, Default)]
@@ -58,24 +87,28 @@ impl Handles {
         self.lock().remove(&number)
     }
 
-    /// The process to which a message by this alias goes; an alias for one reply ends with that. `None` when the
-    /// number names no alias.
-    pub(super) fn follow(&self, number: u64) -> Option<(Arc<Entry>, AliasMode)> {
-        let mut handles = self.lock();
-        let Handle::Alias(entry, mode) = handles.get(&number)? else {
-            return None;
-        };
-        let found = (entry.clone(), *mode);
-        if found.1 == AliasMode::Reply {
-            handles.remove(&number);
+    /// Whose alias this is. `None` when the number names no alias.
+    pub(super) fn alias(&self, number: u64) -> Option<Alias> {
+        match self.lock().get(&number)? {
+            Handle::Alias(alias) => Some(alias.clone()),
+            _ => None,
         }
-        Some(found)
+    }
+
+    /// The same for a message that goes by it: an alias for one reply ends with that.
+    pub(super) fn follow(&self, number: u64) -> Option<Alias> {
+        let alias = self.alias(number)?;
+        match alias.mode {
+            // Of two at once only one goes by it.
+            AliasMode::Reply => self.remove(number).map(|_| alias),
+            _ => Some(alias),
+        }
     }
 
     /// Whether this is an alias that ends with its monitor.
     pub(super) fn ends_with_monitor(&self, number: u64) -> bool {
         match self.lock().get(&number) {
-            Some(Handle::Alias(_, mode)) => *mode != AliasMode::Explicit,
+            Some(Handle::Alias(alias)) => alias.mode != AliasMode::Explicit,
             _ => false,
         }
     }
@@ -92,18 +125,27 @@ impl Handles {
         }
     }
 
-    /// The connection to `node` is gone: takes all calls that wait for something there.
-    pub(super) fn calls_of(&self, node: &Atom) -> Vec<(Arc<Entry>, oneshot::Sender<CallEnd>)> {
+    /// Takes what waits for this SPAWN_REPLY, if something does.
+    pub(super) fn take_spawning(&self, number: u64) -> Option<Spawning> {
         let mut handles = self.lock();
-        let waits =
-            |handle: &Handle| matches!(handle, Handle::Call { node: waited, .. } if waited == node);
-        let lost: Vec<(u64, Handle)> = handles.extract_if(|_, handle| waits(handle)).collect();
-        drop(handles);
-        lost.into_iter()
-            .filter_map(|(_, handle)| match handle {
-                Handle::Call { from, end, .. } => Some((from, end)),
-                Handle::Alias(..) => None,
-            })
-            .collect()
+        if !matches!(handles.get(&number)?, Handle::Spawn(_)) {
+            return None;
+        }
+        match handles.remove(&number) {
+            Some(Handle::Spawn(spawning)) => Some(spawning),
+            _ => None,
+        }
+    }
+
+    /// The connection to `node` is gone: takes all that waits for something there.
+    pub(super) fn waiting_for(&self, node: &Atom) -> Vec<Handle> {
+        let waits = |handle: &Handle| match handle {
+            Handle::Call { node: waited, .. } => waited == node,
+            Handle::Spawn(spawning) => spawning.node == *node,
+            Handle::Alias(_) => false,
+        };
+        let mut handles = self.lock();
+        let lost = handles.extract_if(|_, handle| waits(handle));
+        lost.map(|(_, handle)| handle).collect()
     }
 }

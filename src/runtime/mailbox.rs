@@ -53,6 +53,22 @@ pub(crate) enum Put {
     Overflowed,
 }
 
+/// Whether a message comes before those that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Priority {
+    Ordinary,
+    Priority,
+}
+
+impl Priority {
+    pub(crate) fn when(priority: bool) -> Priority {
+        match priority {
+            true => Priority::Priority,
+            false => Priority::Ordinary,
+        }
+    }
+}
+
 /// What a message costs even when it is empty.
 const LEAST_COST: usize = 64;
 
@@ -67,6 +83,9 @@ type Messages = VecDeque<(usize, Received)>;
 #[derive(Debug, Default)]
 struct Waiting {
     messages: Messages,
+    /// Priority messages: they come before all others, in their own order ("Priority Messages" in the Erlang Reference
+    /// Manual).
+    first: Messages,
     /// Whom to wake.
     task: Option<Waker>,
 }
@@ -77,6 +96,8 @@ pub(crate) struct Mailbox {
     /// What the process has taken from there, all at once, and not looked at yet: only the process itself locks it for
     /// long. It is locked before `waiting` where both are.
     taken: Mutex<Messages>,
+    /// How many messages are in `first`.
+    urgent: AtomicUsize,
     bytes: AtomicUsize,
     limit: MailboxLimit,
     dropped: AtomicU64,
@@ -87,6 +108,7 @@ impl Mailbox {
         Mailbox {
             waiting: Mutex::default(),
             taken: Mutex::default(),
+            urgent: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             limit,
             dropped: AtomicU64::new(0),
@@ -101,9 +123,9 @@ impl Mailbox {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts `message`, which takes `size` bytes, at the end. Signals that the process must hear of
-    /// (exits and downs) are given size 0 and always fit.
-    pub(crate) fn put(&self, size: usize, message: Received) -> Put {
+    /// Puts `message`, which takes `size` bytes, at the end, or, if it has priority, behind those that have it. Signals
+    /// that the process must hear of (exits and downs) are given size 0 and always fit.
+    pub(crate) fn put(&self, size: usize, message: Received, priority: Priority) -> Put {
         let cost = if size == 0 { 0 } else { size.max(LEAST_COST) };
         let mut waiting = self.waiting();
         let bytes = self.bytes.load(Ordering::Relaxed);
@@ -117,7 +139,13 @@ impl Mailbox {
             };
         }
         self.bytes.fetch_add(cost, Ordering::Relaxed);
-        waiting.messages.push_back((cost, message));
+        match priority {
+            Priority::Ordinary => waiting.messages.push_back((cost, message)),
+            Priority::Priority => {
+                waiting.first.push_back((cost, message));
+                self.urgent.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         let task = waiting.task.take();
         drop(waiting);
         if let Some(task) = task {
@@ -126,14 +154,30 @@ impl Mailbox {
         Put::Done
     }
 
-    /// Takes the oldest message out of what is there.
+    /// Takes the next message out of what is there.
     fn pop(&self, taken: &mut Messages) -> Option<Received> {
-        let (cost, message) = taken.pop_front()?;
+        let first = self.pop_urgent(|_| true);
+        let (cost, message) = first.or_else(|| taken.pop_front())?;
         self.bytes.fetch_sub(cost, Ordering::Relaxed);
         Some(message)
     }
 
-    /// The oldest message, if one waits.
+    /// Takes the oldest priority message that is `wanted`.
+    fn pop_urgent(&self, wanted: impl Fn(&Received) -> bool) -> Option<(usize, Received)> {
+        // Who has slept was woken under the lock, so that it sees the number.
+        if self.urgent.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let mut waiting = self.waiting();
+        let at = waiting
+            .first
+            .iter()
+            .position(|(_, message)| wanted(message))?;
+        self.urgent.fetch_sub(1, Ordering::Relaxed);
+        waiting.first.remove(at)
+    }
+
+    /// The next message, if one waits.
     pub(crate) fn try_take(&self) -> Option<Received> {
         let mut taken = self.taken();
         if taken.is_empty() {
@@ -142,14 +186,14 @@ impl Mailbox {
         self.pop(&mut taken)
     }
 
-    /// The oldest message, once there is one.
+    /// The next message, once there is one.
     pub(crate) async fn take(&self) -> Received {
         poll_fn(|context| {
             let mut taken = self.taken();
             if taken.len().is_multiple_of(STEP) {
                 let step = ready!(poll_proceed(context));
                 if taken.is_empty() {
-                    ready!(self.poll_more(&mut taken, context));
+                    ready!(self.poll_more(&mut taken, 0, context));
                 }
                 step.made_progress();
             }
@@ -159,10 +203,14 @@ impl Mailbox {
         .await
     }
 
-    /// Adds to `taken` all that waits, or asks to be woken.
-    fn poll_more(&self, taken: &mut Messages, context: &Context<'_>) -> Poll<()> {
+    /// Adds to `taken` all that waits, or asks to be woken where that is nothing, and no more priority messages wait than
+    /// were `seen`.
+    fn poll_more(&self, taken: &mut Messages, seen: usize, context: &Context<'_>) -> Poll<()> {
         let mut waiting = self.waiting();
         if waiting.messages.is_empty() {
+            if waiting.first.len() > seen {
+                return Poll::Ready(());
+            }
             waiting.task = Some(context.waker().clone());
             return Poll::Pending;
         }
@@ -173,13 +221,18 @@ impl Mailbox {
         Poll::Ready(())
     }
 
-    /// The oldest message that is `wanted`, once there is one; the others stay in their order.
+    /// The next message that is `wanted`, once there is one; the others stay in their order.
     pub(crate) async fn take_where(&self, wanted: impl Fn(&Received) -> bool) -> Received {
         // What was looked at once is not looked at again: only this process takes messages.
         let mut looked_at = 0;
         poll_fn(|context| {
             let mut taken = self.taken();
             loop {
+                let seen = self.urgent.load(Ordering::Relaxed);
+                if let Some((cost, message)) = self.pop_urgent(&wanted) {
+                    self.bytes.fetch_sub(cost, Ordering::Relaxed);
+                    return Poll::Ready(message);
+                }
                 let mut fresh = taken.iter().skip(looked_at);
                 let found = fresh.position(|(_, message)| wanted(message));
                 looked_at = found.map_or(taken.len(), |at| looked_at + at);
@@ -189,7 +242,7 @@ impl Mailbox {
                     self.bytes.fetch_sub(cost, Ordering::Relaxed);
                     return Poll::Ready(message);
                 }
-                ready!(self.poll_more(&mut taken, context));
+                ready!(self.poll_more(&mut taken, seen, context));
             }
         })
         .await
@@ -198,7 +251,8 @@ impl Mailbox {
     /// How many messages wait.
     pub(crate) fn len(&self) -> usize {
         let taken = self.taken();
-        taken.len() + self.waiting().messages.len()
+        let waiting = self.waiting();
+        taken.len() + waiting.messages.len() + waiting.first.len()
     }
 
     /// How many bytes wait.
@@ -229,12 +283,16 @@ mod tests {
         })
     }
 
+    fn put(mailbox: &Mailbox, size: usize, message: Received) -> Put {
+        mailbox.put(size, message, Priority::Ordinary)
+    }
+
     #[tokio::test]
     async fn messages_come_out_in_order_and_free_their_room() {
         let mailbox = limited(Overflow::DropNewest);
-        assert_eq!(mailbox.put(1, message(1)), Put::Done);
-        assert_eq!(mailbox.put(1, message(2)), Put::Done);
-        assert_eq!(mailbox.put(1, message(3)), Put::Dropped);
+        assert_eq!(put(&mailbox, 1, message(1)), Put::Done);
+        assert_eq!(put(&mailbox, 1, message(2)), Put::Done);
+        assert_eq!(put(&mailbox, 1, message(3)), Put::Dropped);
         assert_eq!((mailbox.len(), mailbox.dropped()), (2, 1));
         for expected in [1, 2] {
             let Received::Message(body) = mailbox.take().await else {
@@ -242,14 +300,63 @@ mod tests {
             };
             assert_eq!(body.term().unwrap(), Term::from(expected));
         }
-        assert_eq!(mailbox.put(1, message(4)), Put::Done);
+        assert_eq!(put(&mailbox, 1, message(4)), Put::Done);
     }
 
     #[test]
     fn a_full_mailbox_ends_the_process_but_takes_its_signals() {
         let mailbox = limited(Overflow::End);
-        assert_eq!(mailbox.put(2 * LEAST_COST, message(1)), Put::Done);
-        assert_eq!(mailbox.put(1, message(2)), Put::Overflowed);
-        assert_eq!(mailbox.put(0, message(3)), Put::Done);
+        assert_eq!(put(&mailbox, 2 * LEAST_COST, message(1)), Put::Done);
+        assert_eq!(put(&mailbox, 1, message(2)), Put::Overflowed);
+        assert_eq!(put(&mailbox, 0, message(3)), Put::Done);
+    }
+
+    fn number(received: Received) -> i64 {
+        match received {
+            Received::Message(body) => body.term().unwrap().as_int().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn priority_messages_come_first_in_their_own_order() {
+        let mailbox = Mailbox::new(MailboxLimit::default());
+        let urgent = |at| mailbox.put(1, message(at), Priority::Priority);
+        for at in [1, 2, 3] {
+            put(&mailbox, 1, message(at));
+        }
+        // From here on 2 and 3 lie among those that the process has taken already.
+        assert_eq!(number(mailbox.take().await), 1);
+        urgent(10);
+        urgent(11);
+        put(&mailbox, 1, message(4));
+        assert_eq!(mailbox.len(), 5);
+        let is_odd = |received: &Received| number(received.clone()) % 2 == 1;
+        assert_eq!(number(mailbox.take_where(is_odd).await), 11);
+        assert_eq!(number(mailbox.take_where(is_odd).await), 3);
+        for expected in [10, 2, 4] {
+            assert_eq!(number(mailbox.take().await), expected);
+        }
+        assert_eq!((mailbox.len(), mailbox.bytes()), (0, 0));
+        assert!(mailbox.try_take().is_none());
+    }
+
+    /// One that is not wanted neither wakes for ever nor hides what comes later.
+    #[tokio::test]
+    async fn a_priority_message_that_is_not_wanted_waits() {
+        let mailbox = Mailbox::new(MailboxLimit::default());
+        mailbox.put(1, message(2), Priority::Priority);
+        let wanted = |at| move |received: &Received| number(received.clone()) == at;
+        let waiting = mailbox.take_where(wanted(3));
+        let coming = async {
+            tokio::task::yield_now().await;
+            mailbox.put(1, message(4), Priority::Ordinary);
+            tokio::task::yield_now().await;
+            mailbox.put(1, message(3), Priority::Priority);
+        };
+        let (found, ()) = tokio::join!(waiting, coming);
+        assert_eq!(number(found), 3);
+        assert_eq!(number(mailbox.take().await), 2);
+        assert_eq!(number(mailbox.take().await), 4);
     }
 }

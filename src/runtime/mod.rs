@@ -16,23 +16,25 @@ mod mailbox;
 mod message;
 mod names;
 mod outbox;
+mod priority;
 mod process;
 mod reader;
 mod router;
 mod send;
 mod signals;
+mod spawn_opt;
 mod spawned;
 mod table;
 mod ticker;
 mod usage;
 mod visit;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 pub use accept::Listener;
@@ -50,6 +52,7 @@ pub(crate) use outbox::When;
 pub(crate) use process::catch_panic;
 pub use process::{Destination, Exit, Process, ProcessHandle, SpawnOptions, Timer};
 pub use send::SendError;
+pub use spawn_opt::{SpawnError, SpawnOpt, SpawnedProcess};
 pub use spawned::{Running, SpawnRequest, SpawnService};
 pub use usage::{ProcessInfo, Usage};
 pub use visit::VisitSettings;

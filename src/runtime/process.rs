@@ -104,8 +104,8 @@ pub struct SpawnOptions {
 /// The process itself, in the hands of the future that it runs.
 #[derive(Debug)]
 pub struct Process {
-    entry: Arc<Entry>,
-    runtime: Runtime,
+    pub(super) entry: Arc<Entry>,
+    pub(super) runtime: Runtime,
 }
 
 impl Process {
@@ -123,7 +123,7 @@ impl Process {
         &self.runtime
     }
 
-    /// The oldest thing in the mailbox, once there is one.
+    /// The oldest thing in the mailbox, once there is one; priority messages come first.
     pub async fn receive(&mut self) -> Received {
         self.entry.mailbox.take().await
     }
@@ -184,10 +184,21 @@ impl Process {
     /// Links this process to `other`: when one of them ends, the other gets an exit signal. If `other` is not
     /// there, that signal comes at once (`noproc`, or `noconnection` if its node is not connected).
     pub fn link(&self, other: &Pid) {
+        self.link_with(other, false);
+    }
+
+    pub(super) fn link_with(&self, other: &Pid, priority: bool) {
         let mut state = self.entry.lock();
-        let fresh = state.tie().links.insert(other.clone(), Link::Active);
+        let ties = state.tie();
+        let before = ties.links.insert(other.clone(), Link::Active);
+        if priority {
+            let preferred = ties.priority.get_or_insert_default();
+            preferred.links.insert(other.clone());
+        } else if let Some(preferred) = &mut ties.priority {
+            preferred.links.remove(other);
+        }
         drop(state);
-        if *other == self.entry.pid || fresh == Some(Link::Active) {
+        if *other == self.entry.pid || before == Some(Link::Active) {
             return;
         }
         self.runtime.link(&self.entry, other);
@@ -200,20 +211,20 @@ impl Process {
 
     /// Monitors a process or a name: a [`Received::Down`] comes when it ends, at once if it is not there.
     pub fn monitor(&self, item: Item) -> Reference {
-        self.runtime.monitor(&self.entry, item, None)
+        self.runtime.monitor(&self.entry, item, None, false)
     }
 
     /// As [`Process::monitor`]; messages to the reference ([`Destination::Alias`]) come to this process while the alias
     /// lasts, which `mode` says.
     pub fn monitor_with_alias(&self, item: Item, mode: AliasMode) -> Reference {
-        self.runtime.monitor(&self.entry, item, Some(mode))
+        self.runtime.monitor(&self.entry, item, Some(mode), false)
     }
 
     /// An alias of this process: messages to it ([`Destination::Alias`]) come here until [`Process::unalias`], or only
     /// the first one does ([`AliasMode::Reply`]).
     pub fn alias(&self, mode: AliasMode) -> Reference {
         let reference = self.new_reference();
-        self.runtime.alias(&self.entry, &reference, mode);
+        self.runtime.alias(&self.entry, &reference, mode, false);
         reference
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Runtime;
 use super::connection::Connection;
 use super::entry::Link;
+use super::mailbox::Priority;
 use super::message::{Body, Item};
 use crate::dist::{Control, Payload, Spawned, Target};
 use crate::term::{Pid, Reference, Term};
@@ -27,26 +28,19 @@ impl Runtime {
             }
             Control::RegSend { to, .. } => self.message_for(self.whereis(&to), payload),
             Control::AltactSig {
-                to, exit: false, ..
-            } => {
-                let pid = match to {
-                    Target::Pid(pid) => Some(pid),
-                    Target::Name(name) => self.whereis(&name),
-                    Target::Alias(alias) => return self.message_for_alias(&alias, payload),
-                };
-                self.message_for(pid, payload);
-            }
-            Control::AltactSig {
                 from,
                 to,
-                exit: true,
-            } => {
-                if let Target::Pid(to) = to {
-                    let size = payload.as_ref().map_or(1, Payload::len);
-                    self.exit_requested(&from, &to, reason(payload), size);
-                }
-            }
-            Control::AliasSend { to, .. } => self.message_for_alias(&to, payload),
+                exit,
+                priority,
+            } => match exit {
+                true => self.exit_for(&from, &to, payload, priority),
+                false => match to {
+                    Target::Pid(pid) => self.message_for(Some(pid), payload),
+                    Target::Name(name) => self.message_for(self.whereis(&name), payload),
+                    Target::Alias(alias) => self.message_for_alias(&alias, payload, priority),
+                },
+            },
+            Control::AliasSend { to, .. } => self.message_for_alias(&to, payload, false),
             Control::Link { from, to } => self.link_from(connection, from, to),
             Control::UnlinkId { id, from, to } => self.unlink_from(connection, id, from, to),
             Control::UnlinkIdAck { id, from, to } => {
@@ -93,13 +87,15 @@ impl Runtime {
             Control::SpawnReply {
                 reference,
                 to,
+                link,
+                monitor,
                 result,
-                ..
-            } => {
-                if let Spawned::Error(error) = result {
-                    self.not_spawned(&to, &reference, error);
+            } => match result {
+                Spawned::Pid(pid) => {
+                    self.spawned_there(connection, &reference, (to, pid), link, monitor);
                 }
-            }
+                Spawned::Error(error) => self.not_spawned(&reference, error),
+            },
             Control::GroupLeader { leader, to } => {
                 if let Some(entry) = self.entry(&to) {
                     entry.lock().tie().group_leader = Some(leader);
@@ -115,9 +111,25 @@ impl Runtime {
         }
     }
 
-    fn message_for_alias(&self, alias: &Reference, payload: Option<Payload>) {
+    fn message_for_alias(&self, alias: &Reference, payload: Option<Payload>, priority: bool) {
         if let Some(payload) = payload {
-            self.message_by_alias(alias, Body::Encoded(payload.compact(COPIED)));
+            let body = Body::Encoded(payload.compact(COPIED));
+            self.message_by_alias(alias, body, priority);
+        }
+    }
+
+    /// An exit signal by an alias, which it does not use up, or to whom else such a signal may go.
+    fn exit_for(&self, from: &Pid, to: &Target, payload: Option<Payload>, priority: bool) {
+        let size = payload.as_ref().map_or(1, Payload::len);
+        let reason = reason(payload);
+        match to {
+            Target::Pid(to) => self.exit_requested(from, to, reason, size),
+            Target::Name(name) => {
+                if let Some(to) = self.whereis(name) {
+                    self.exit_requested(from, &to, reason, size);
+                }
+            }
+            Target::Alias(alias) => self.exit_by_alias(from, alias, (reason, size), priority),
         }
     }
 
@@ -172,7 +184,7 @@ impl Runtime {
 
     fn exit_requested(&self, from: &Pid, to: &Pid, reason: Term, size: usize) {
         if let Some(entry) = self.entry(to) {
-            entry.exit_requested(from, reason, size);
+            entry.exit_requested(from, reason, size, Priority::Ordinary);
         }
     }
 

@@ -97,7 +97,7 @@ impl Runtime {
                 self.whereis(name).and_then(|pid| self.entry(&pid))
             }
             Destination::Alias(alias) => {
-                return self.message_by_alias(alias, body);
+                return self.message_by_alias(alias, body, false);
             }
         };
         if let Some(entry) = entry {
@@ -168,6 +168,7 @@ fn control_for(connection: &Connection, from: &Pid, to: &Destination) -> Control
             from: from.clone(),
             to: Target::Alias(alias.clone()),
             exit: false,
+            priority: false,
         },
         Destination::Alias(alias) => Control::AliasSend {
             from: from.clone(),

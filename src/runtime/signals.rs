@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::entry::{Entry, Link, Ties};
-use super::handles::Handle;
+use super::handles::{Alias, Handle};
+use super::mailbox::Priority;
 use super::message::{Body, Item};
 use super::outbox::When;
 use super::{AliasMode, Runtime};
@@ -60,6 +61,9 @@ impl Runtime {
         if state.ties().links.get(other) != Some(&Link::Active) {
             return;
         }
+        if let Some(preferred) = &mut state.tie().priority {
+            preferred.links.remove(other);
+        }
         if self.is_own(&other.node) {
             state.tie().links.remove(other);
             drop(state);
@@ -84,16 +88,20 @@ impl Runtime {
         entry: &Arc<Entry>,
         item: Item,
         alias: Option<AliasMode>,
+        priority: bool,
     ) -> Reference {
         let reference = self.new_reference();
         if let Some(mode) = alias {
-            self.alias(entry, &reference, mode);
+            self.alias(entry, &reference, mode, false);
         }
-        entry
-            .lock()
-            .tie()
-            .watching
-            .insert(reference.clone(), item.clone());
+        let mut state = entry.lock();
+        let ties = state.tie();
+        ties.watching.insert(reference.clone(), item.clone());
+        if priority {
+            let preferred = ties.priority.get_or_insert_default();
+            preferred.monitors.insert(reference.clone());
+        }
+        drop(state);
         if self.is_own(item.node()) {
             if !self.watch(&item, &entry.pid, &reference) {
                 self.monitor_over(entry, &reference, noproc());
@@ -115,11 +123,13 @@ impl Runtime {
     }
 
     pub(super) fn demonitor(&self, entry: &Arc<Entry>, reference: &Reference) {
-        let Some(item) = entry
-            .lock()
-            .untie()
-            .and_then(|ties| ties.watching.remove(reference))
-        else {
+        let item = entry.lock().untie().and_then(|ties| {
+            if let Some(preferred) = &mut ties.priority {
+                preferred.monitors.remove(reference);
+            }
+            ties.watching.remove(reference)
+        });
+        let Some(item) = item else {
             return;
         };
         self.alias_over(entry, reference);
@@ -172,14 +182,23 @@ impl Runtime {
         }
     }
 
-    pub(super) fn alias(&self, entry: &Arc<Entry>, reference: &Reference, mode: AliasMode) {
+    pub(super) fn alias(
+        &self,
+        entry: &Arc<Entry>,
+        reference: &Reference,
+        mode: AliasMode,
+        priority: bool,
+    ) {
         if let Some(number) = self.own_number(reference)
             && let Some(mut state) = entry.alive()
         {
             state.tie().aliases.insert(number);
-            self.0
-                .handles
-                .insert(number, Handle::Alias(entry.clone(), mode));
+            let alias = Alias {
+                entry: entry.clone(),
+                mode,
+                priority,
+            };
+            self.0.handles.insert(number, Handle::Alias(alias));
         }
     }
 
@@ -197,7 +216,7 @@ impl Runtime {
     pub(super) fn exit(&self, from: &Pid, to: &Pid, reason: Term) {
         if self.is_own(&to.node) {
             if let Some(entry) = self.entry(to) {
-                entry.exit_requested(from, reason, 1);
+                entry.exit_requested(from, reason, 1, Priority::Ordinary);
             }
             return;
         }

@@ -69,13 +69,21 @@ impl Runtime {
         }
     }
 
-    /// Starts what a process here asks of its own node.
-    pub(super) fn spawn_here(&self, asked: Spawn, arguments: Term) {
-        if let Err(refusal) = self.accepts_spawn(&asked) {
-            return self.not_spawned(&asked.from, &asked.reference, refusal);
-        }
+    /// Starts what a process here asks of its own node; `begun` hears of the process before it runs.
+    ///
+    /// # Errors
+    /// Why it is not started.
+    pub(super) fn spawn_here(
+        &self,
+        asked: Spawn,
+        arguments: Term,
+        begun: impl FnOnce(&Pid),
+    ) -> Result<(), Atom> {
+        self.accepts_spawn(&asked)?;
         let entry = self.prepare_spawned(&asked);
+        begun(&entry.pid);
         self.run_spawned(entry, asked, Body::Term(arguments));
+        Ok(())
     }
 
     fn accepts_spawn(&self, asked: &Spawn) -> Result<(), Atom> {
@@ -127,7 +135,8 @@ impl Runtime {
         };
         let arguments = Term::list(arguments);
         match self.connection_to(peer.atom())? {
-            None => self.spawn_here(spawn, arguments),
+            // Whatever comes of it.
+            None => drop(self.spawn_here(spawn, arguments, |_| ())),
             Some(connection) => {
                 let control = Control::SpawnRequest(spawn);
                 connection

@@ -2,7 +2,8 @@
 
 use beamlink::otp::Raised;
 use beamlink::runtime::{
-    AliasMode, Destination, Exit, Item, NodeKinds, Process, Received, SpawnOptions,
+    AliasMode, Destination, Exit, Item, NodeKinds, Process, Received, SpawnError, SpawnOpt,
+    SpawnOptions, SpawnedProcess,
 };
 use beamlink::term::{Reference, Term};
 use beamlink::{Node, NodeName};
@@ -56,6 +57,16 @@ async fn run(mut process: Process) -> Exit {
         {
             return Exit::with(reason.clone());
         }
+        if let Some([head, wanted]) = command.as_tuple()
+            && head.as_atom() == Some("await")
+        {
+            // All else stays in the mailbox.
+            let is_wanted = |received: &Received| match received {
+                Received::Message(body) => body.clone().term().is_ok_and(|term| term == *wanted),
+                _ => false,
+            };
+            process.receive_where(is_wanted).await;
+        }
         let result = match command.as_atom() {
             Some("seen") => Term::list(std::mem::take(&mut seen)),
             _ => act(&process, &command, &mut last).await,
@@ -107,6 +118,53 @@ async fn act(process: &Process, command: &Term, last: &mut Option<Reference>) ->
             ok
         }
         ("alias", [mode]) => reference(last, process.alias(to_mode(mode))),
+        ("await", [_]) => ok,
+        ("priority_alias", [mode]) => reference(last, process.priority_alias(to_mode(mode))),
+        ("priority_monitor", [item]) => reference(last, process.priority_monitor(to_item(item))),
+        ("priority_link", [Term::Pid(other)]) => {
+            process.priority_link(other);
+            ok
+        }
+        ("send_priority", [Term::Ref(alias), message]) => {
+            let sent = process.send_priority(alias, message.clone());
+            sent.await.unwrap();
+            ok
+        }
+        ("exit_priority", [Term::Ref(alias), reason]) => {
+            process.exit_priority(alias, reason.clone());
+            ok
+        }
+        (
+            "spawn",
+            [
+                node,
+                Term::Atom(module),
+                Term::Atom(function),
+                arguments,
+                options,
+            ],
+        ) => {
+            let has = |name| options.as_list().unwrap().contains(&Term::atom(name));
+            let options = SpawnOpt {
+                link: has("link"),
+                monitor: has("monitor"),
+                alias: has("alias").then_some(AliasMode::Demonitor),
+            };
+            let arguments = arguments.as_list().unwrap().to_vec();
+            let function = (module, function);
+            let node = node_name(node);
+            let spawned = process.spawn_opt(&node, function, arguments, options);
+            match spawned.await {
+                Ok(SpawnedProcess { pid, monitor }) => {
+                    *last = monitor.clone();
+                    let monitor = monitor.map_or(Term::atom("nil"), Term::Ref);
+                    Term::tuple([Term::Pid(pid), monitor])
+                }
+                Err(SpawnError::NotStarted(why)) => Term::Atom(why),
+                Err(SpawnError::NoConnection(_)) => Term::atom("noconnection"),
+                Err(SpawnError::Arguments(_)) => Term::atom("arguments"),
+            }
+        }
         ("unalias", []) => Term::from(process.unalias(last.as_ref().unwrap())),
         ("register", [Term::Atom(name)]) => Term::from(process.register(name).is_ok()),
         ("monitor_node", [node]) => {

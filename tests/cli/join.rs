@@ -281,3 +281,85 @@ fn closed_stdout_is_a_reason_to_leave() {
     }
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+/// Stdout is a pipe that is full: its reader has stopped. The node lives, and leaves when it is told to.
+#[test]
+fn who_stops_reading_events_stops_nothing_else() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // As much as a pipe takes (pipe(7)).
+    writer.write_all(&[b'\n'; 65536]).unwrap();
+    let port = interop::tcp();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_beamlink"))
+        .args(["join", "--json", "--epmd", "none", "--no-gossip"])
+        .args([
+            "--name",
+            "unread@localhost",
+            "--dist-port",
+            &port.to_string(),
+        ])
+        .env_clear()
+        .env("BEAMLINK_STATE_DIR", "none")
+        .env("BEAMLINK_COOKIE", "monster_cookie")
+        .stdout(writer)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begin = Instant::now();
+    let pings = || {
+        let mut ping = Command::new(env!("CARGO_BIN_EXE_beamlink"));
+        ping.args(["ping", &format!("unread@localhost={port}")]);
+        ping.env_clear().env("BEAMLINK_COOKIE", "monster_cookie");
+        ping.output().unwrap().status.success()
+    };
+    while !pings() {
+        assert!(begin.elapsed() < LONG, "it does not answer");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let killed = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(killed.unwrap().success());
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if begin.elapsed() > LONG {
+            child.kill().unwrap();
+            panic!("it does not leave");
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    assert!(status.success(), "{status}");
+    drop(reader);
+}
+
+/// A binary that was built without OpenTelemetry says so to who asks for it, and warns where a variable says it to all.
+#[cfg(not(feature = "otel"))]
+#[test]
+fn without_opentelemetry_the_flag_is_refused() {
+    let run = |words: &[&str], name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_beamlink"));
+        command.args([
+            "join",
+            "--print-config",
+            "--cookie",
+            "c",
+            "--name",
+            "a@localhost",
+        ]);
+        command.args(words).env_clear();
+        command.env(name, "http://127.0.0.1:4318").output().unwrap()
+    };
+    let says = "this beamlink was built without OpenTelemetry";
+    let flag = ["--otlp", "http://127.0.0.1:4318"];
+    for output in [run(&flag, "UNUSED"), run(&[], "BEAMLINK_OTLP")] {
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.contains(says) && said.contains("--features otel"),
+            "{said}"
+        );
+    }
+    let output = run(&[], "OTEL_EXPORTER_OTLP_ENDPOINT");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(says));
+}

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use interop::{BeamNode, BeamOptions, Epmd, Missing, Otp};
 
-const COOKIE: &str = "visit";
+pub(crate) const COOKIE: &str = "visit";
 pub(crate) const PEER: &str = "app@localhost";
 
 pub(crate) struct Ground {
@@ -15,9 +15,22 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) fn of(otp: &Otp, name: &str) -> Result<Ground, Missing> {
+        Ground::with_ticktime(otp, name, 60)
+    }
+
+    fn with_ticktime(otp: &Otp, name: &str, seconds: u32) -> Result<Ground, Missing> {
         let epmd = Epmd::start(interop::tcp(), None)?;
-        let beam = BeamNode::start(BeamOptions::new(otp, name, COOKIE, epmd.port()))?;
+        let options = BeamOptions::new(otp, name, COOKIE, epmd.port());
+        let beam = BeamNode::start(options.net_ticktime(seconds))?;
         Ok(Ground { beam, epmd })
+    }
+
+    /// Runs `test` with a node that gives up within four seconds who does not tick.
+    pub(crate) fn ticking(name: &str, test: impl FnOnce(&mut Ground)) {
+        match Otp::host().and_then(|otp| Ground::with_ticktime(&otp, PEER, 4)) {
+            Ok(mut ground) => test(&mut ground),
+            Err(missing) => interop::skip(name, &missing),
+        }
     }
 
     /// `beamlink` with these words, and `stdin`, as a user of this host with the cookie starts it.

@@ -62,6 +62,12 @@ pub(crate) enum SettingsError {
         "a long name is wanted and the domain of this host {0:?} cannot be found: give --name name@host.domain"
     )]
     NoDomain(String),
+    #[cfg(not(feature = "otel"))]
+    #[error(
+        "{origin}: this beamlink was built without OpenTelemetry; build it with \
+         `cargo build --release --features otel`, or let a collector scrape /metrics (--http)"
+    )]
+    NoOtel { origin: Origin },
     #[error("{origin}: without EPMD a --dist-port is needed, and each --peer as name@host=port")]
     FixedPorts { origin: Origin },
 }
@@ -83,6 +89,9 @@ pub(crate) enum Problem {
     NotTable,
     #[error("a {0} cannot stand here")]
     Shape(&'static str),
+    #[cfg(feature = "otel")]
+    #[error(transparent)]
+    Endpoint(#[from] crate::otel::EndpointError),
     #[error("a cookie has 1 to 255 characters, all of them of latin-1")]
     Cookie,
 }

@@ -11,6 +11,7 @@ mod error;
 mod flags;
 mod gossip;
 mod host;
+mod otlp;
 mod report;
 mod resolve;
 mod source;
@@ -61,6 +62,9 @@ pub(crate) struct Settings {
     pub(crate) http: Option<SocketAddr>,
     /// How many peers must be up for the node to be ready.
     pub(crate) ready_when: usize,
+    /// None: nothing is exported.
+    #[cfg(feature = "otel")]
+    pub(crate) otlp: Option<crate::otel::Endpoint>,
     pub(crate) exit_when: Option<usize>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) json: bool,
@@ -135,6 +139,10 @@ impl Settings {
         let state_dir = from.state_dir()?;
         let http = from.optional(&table::HTTP, resolve::http_address)?;
         let ready_when = from.with_default(&table::READY_WHEN, resolve::parsed)?;
+        #[cfg(feature = "otel")]
+        let otlp = from.otlp()?;
+        #[cfg(not(feature = "otel"))]
+        from.no_otlp()?;
         let exit_when = from
             .optional(&table::EXIT_WHEN, resolve::parsed)?
             .map(NonZeroUsize::get);
@@ -160,6 +168,8 @@ impl Settings {
             state_dir,
             http,
             ready_when,
+            #[cfg(feature = "otel")]
+            otlp,
             exit_when,
             timeout,
             json,

@@ -312,7 +312,10 @@ impl<'a> Resolver<'a> {
         self.report.origin(setting).unwrap_or(Origin::Default)
     }
 
-    fn find(&mut self, setting: &'static Setting) -> Result<Option<Found>, SettingsError> {
+    pub(super) fn find(
+        &mut self,
+        setting: &'static Setting,
+    ) -> Result<Option<Found>, SettingsError> {
         let found = self.sources.find(setting)?;
         if let Some(found) = &found {
             if found.texts.iter().all(|text| text.trim().is_empty()) {
@@ -340,7 +343,7 @@ enum Given {
 
 impl Found {
     /// The one value, without the blanks around it; of a flag clap lets only one through.
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         self.texts.first().map_or("", |text| text.trim())
     }
 }

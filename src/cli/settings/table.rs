@@ -310,6 +310,17 @@ pub(super) const READY_WHEN: Setting = Setting {
     help: "Be ready (/readyz, /health) only while at least N visible peers are up",
 };
 
+pub(super) const OTLP: Setting = Setting {
+    key: "otlp",
+    flag: "otlp",
+    shape: Shape::Value("URL"),
+    env: &["BEAMLINK_OTLP", "OTEL_EXPORTER_OTLP_ENDPOINT"],
+    default: None,
+    expects: "an address",
+    heading: WATCH,
+    help: "Export metrics and traces to the OpenTelemetry collector there, such as http://127.0.0.1:4318 [default: not at all]",
+};
+
 pub(super) const EXIT_WHEN: Setting = Setting {
     key: "exit_when",
     flag: "exit-when",
@@ -480,6 +491,7 @@ pub(super) const ALL: &[&Setting] = &[
     &STATE_DIR,
     &HTTP,
     &READY_WHEN,
+    &OTLP,
     &EXIT_WHEN,
     &TIMEOUT,
     &JSON,

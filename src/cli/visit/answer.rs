@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::rpc::Printed;
 use super::{json, table};
 use crate::cli::exit::Exit;
 
@@ -47,7 +48,12 @@ pub(crate) struct Answer {
     value: Value,
     /// What the remote code printed, where it was kept.
     output: Option<String>,
+    /// It stands behind what was printed already.
+    behind_output: bool,
 }
+
+/// A pipe that is empty takes more than this (pipe(7)).
+const LONG: usize = 4096;
 
 impl Answer {
     pub(crate) fn new(text: impl Into<String>, value: Value) -> Answer {
@@ -55,6 +61,7 @@ impl Answer {
             text: text.into(),
             value,
             output: None,
+            behind_output: false,
         }
     }
 
@@ -72,9 +79,17 @@ impl Answer {
         self
     }
 
-    pub(crate) fn with_output(mut self, output: Option<String>) -> Answer {
-        self.output = output;
+    /// With what the code has printed.
+    pub(crate) fn with_output(mut self, printed: &Printed) -> Answer {
+        self.output = printed.kept();
+        self.behind_output = printed.is_out();
         self
+    }
+
+    /// Whether a pipe may not take it at once.
+    pub(crate) fn may_block(&self) -> bool {
+        let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.behind_output || self.text.len() + length(&self.output) > LONG
     }
 }
 

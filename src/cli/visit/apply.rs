@@ -70,7 +70,7 @@ impl Command for ApplyArgs {
         let rpc = visitor.rpc(&called.module, &called.function, called.arguments);
         let rpc = rpc.timeout(AS_LONG_AS_IT_TAKES).output(printed.print());
         match rpc.await {
-            Ok(value) => Ok(Answer::of(&value, self.output).with_output(printed.kept())),
+            Ok(value) => Ok(Answer::of(&value, self.output).with_output(&printed)),
             Err(error) => Err(explained(visitor, error).await),
         }
     }

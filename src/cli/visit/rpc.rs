@@ -1,6 +1,7 @@
 //! `beamlink rpc`: code that a node evaluates.
 
 use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use beamlink::node::Visitor;
@@ -61,7 +62,7 @@ impl Command for RpcArgs {
                     eprintln!("beamlink: warning: {warning}");
                 }
                 let format = self.output.unwrap_or(Format::Elixir);
-                let answer = Answer::of(&evaluated.value, format).with_output(printed.kept());
+                let answer = Answer::of(&evaluated.value, format).with_output(&printed);
                 Ok(match self.output {
                     Some(_) => answer,
                     None => answer.with_text(evaluated.shown),
@@ -82,21 +83,30 @@ impl Command for RpcArgs {
 
 /// What the remote code prints: to stdout at once, or kept for the one object of `--json`.
 #[derive(Debug, Clone)]
-pub(super) struct Printed(Option<Arc<Mutex<String>>>);
+pub(crate) struct Printed {
+    kept: Option<Arc<Mutex<String>>>,
+    /// Whether something went to stdout.
+    out: Arc<AtomicBool>,
+}
 
 impl Printed {
     pub(super) fn new(keep: bool) -> Printed {
-        Printed(keep.then(Arc::default))
+        Printed {
+            kept: keep.then(Arc::default),
+            out: Arc::default(),
+        }
     }
 
+    /// What takes it; it waits while nobody reads stdout.
     pub(super) fn print(&self) -> impl FnMut(&str) + Send + 'static {
-        let kept = self.0.clone();
+        let Printed { kept, out } = self.clone();
         move |text| match &kept {
             Some(kept) => kept
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push_str(text),
             None => {
+                out.store(true, Ordering::Relaxed);
                 let mut stdout = io::stdout().lock();
                 // Nobody reads it any more; the code goes on, as it would on the node's own terminal.
                 let _ = stdout
@@ -107,8 +117,12 @@ impl Printed {
     }
 
     pub(super) fn kept(&self) -> Option<String> {
-        let kept = self.0.as_ref()?.lock();
+        let kept = self.kept.as_ref()?.lock();
         Some(kept.unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    pub(super) fn is_out(&self) -> bool {
+        self.out.load(Ordering::Relaxed)
     }
 }
 

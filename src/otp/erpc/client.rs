@@ -7,9 +7,11 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::NodeName;
-use crate::otp::user;
+use crate::otp::{SPANS, user};
 use crate::runtime::{CallEnd, Caller, Runtime, SendError};
 use crate::term::{Atom, DeserializeError, Pid, Reference, SerializeError, Term, from_term};
 
@@ -58,6 +60,24 @@ pub enum RpcError {
     /// The answer is no term, or not the one that is wanted.
     #[error("the answer is not understood: {0}")]
     Answer(DeserializeError),
+}
+
+impl RpcError {
+    /// In a word.
+    fn kind(&self) -> &'static str {
+        match self {
+            RpcError::Throw(_) => "throw",
+            RpcError::Exit(_) => "exit",
+            RpcError::Error { .. } => "error",
+            RpcError::Undefined { .. } => "undef",
+            RpcError::Signal(_) => "signal",
+            RpcError::NotStarted(_) => "not_started",
+            RpcError::Timeout(_) => "timeout",
+            RpcError::NoConnection(_) => "noconnection",
+            RpcError::Arguments(_) => "arguments",
+            RpcError::Answer(_) => "answer",
+        }
+    }
 }
 
 /// What is to be called, where, and how.
@@ -172,8 +192,26 @@ impl fmt::Debug for Rpc<'_> {
 pub async fn call(caller: &impl Caller, request: Request) -> Result<Term, RpcError> {
     let limit = request.limit;
     let begin = Instant::now();
-    let ended = tokio::time::timeout(limit, execute(caller, request)).await;
+    let (module, function) = (request.module.as_str(), request.function.as_str());
+    let span = tracing::debug_span!(
+        target: SPANS,
+        "rpc.client",
+        otel.name = format!("{module}:{function}/{}", request.arguments.len()),
+        otel.kind = "client",
+        otel.status_code = Empty,
+        rpc.system = "erlang",
+        rpc.service = module,
+        rpc.method = function,
+        error.r#type = Empty,
+        server.address = request.peer.as_str(),
+    );
+    let executing = execute(caller, request).instrument(span.clone());
+    let ended = tokio::time::timeout(limit, executing).await;
     let result = ended.unwrap_or(Err(RpcError::Timeout(limit)));
+    if let Err(error) = &result {
+        span.record("error.type", error.kind());
+        span.record("otel.status_code", "ERROR");
+    }
     let made = &caller.runtime().counters().made;
     made.note(begin.elapsed(), result.is_ok());
     result
