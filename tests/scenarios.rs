@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use interop::{Otp, Scenario, scenarios};
+use interop::{Guest, Otp, Scenario, scenarios};
 
 /// One of each kind: a node comes, a node is lost, the guest is away, is cut off, is dragged through the mud, and loses
 /// what it stands on.
@@ -44,7 +44,7 @@ fn no_scenario_goes_worse_with_a_guest() {
             let next = waiting.lock().unwrap().pop();
             let Some(scenario) = next else { break };
             let binary = Path::new(env!("CARGO_BIN_EXE_beamlink"));
-            match scenario.compare(std::slice::from_ref(&otp), binary) {
+            match scenario.compare(std::slice::from_ref(&otp), Guest::Beamlink(binary)) {
                 Ok(comparison) => {
                     eprintln!("{}: {:?}", scenario.name, comparison.with.whole);
                     let found = comparison.harm.iter();

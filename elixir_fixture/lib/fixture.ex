@@ -32,16 +32,20 @@ defmodule Fixture do
   defp children do
     [
       Fixture.Nodes,
+      Fixture.Partitions,
       Fixture.Echo,
       Fixture.Counter,
       Fixture.Slow,
       Fixture.Crasher,
       Fixture.Ledger,
       Fixture.Keeper,
-      Fixture.Later,
-      %{id: :pg, start: {:pg, :start_link, [:fixture_scope]}}
-    ] ++ Fixture.ExESDB.children() ++ Fixture.Khepri.children()
+      Fixture.Later
+    ] ++ pg(System.get_env("FIXTURE_PG")) ++ Fixture.ExESDB.children() ++ Fixture.Khepri.children()
   end
+
+  # OTP 25's pg dies of what that of OTP 26 and later says to everybody.
+  defp pg("off"), do: []
+  defp pg(_), do: [%{id: :pg, start: {:pg, :start_link, [:fixture_scope]}}]
 
   defp start_gossip(:off), do: :ok
 

@@ -52,6 +52,10 @@ impl Lines {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.lock().lines.len()
+    }
+
     pub(crate) fn all(&self) -> Vec<String> {
         self.lock().lines.clone()
     }

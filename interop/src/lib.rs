@@ -30,7 +30,7 @@ pub use otp::Otp;
 pub use ports::{tcp, udp};
 pub use program::Program;
 pub use scenario::{
-    Change, Comparison, Figure, Harm, Kind, Names, Outcome, Peer, Scenario, Step, Who,
+    Change, Comparison, Figure, Guest, Harm, Kind, Names, Outcome, Peer, Scenario, Step, Who,
 };
 pub use scenarios::scenarios;
 pub use skip::{Missing, skip};

@@ -61,6 +61,16 @@ impl Otp {
         [Otp::host()].into_iter().chain(others).flatten().collect()
     }
 
+    /// Its version, as `25.2.3`; empty where the installation does not say it.
+    pub fn version(&self) -> String {
+        let root = self.root.as_deref().unwrap_or(Path::new("/"));
+        let releases = std::fs::read_dir(root.join("usr/lib/erlang/releases"));
+        let files = releases.into_iter().flatten().flatten();
+        let versions = files
+            .filter_map(|entry| std::fs::read_to_string(entry.path().join("OTP_VERSION")).ok());
+        versions.max().unwrap_or_default().trim().to_owned()
+    }
+
     /// `host`, `trixie` or `sid`.
     pub fn name(&self) -> &str {
         &self.name

@@ -315,6 +315,20 @@ codes! {
         remedy: "stop what holds the port, or set ERL_EPMD_PORT on all hosts",
         more: "A proxy or a published container port at 4369 looks like an EPMD until it is asked.",
     }
+    CrashingHeartbeats = "crashing-heartbeats", Discovery, Fault {
+        title: "Heartbeats that crash libcluster",
+        means: "datagrams begin as heartbeats do and hold no Erlang term: each one crashes the Gossip strategy of every node that reads \
+            it, and sixteen within 1.5 s end its supervisor",
+        remedy: "stop the sender: it is no libcluster node",
+        more: "libcluster runs `binary_to_term/1` on what follows `heartbeat::`. Senders that write JSON there, or cut heartbeats off, \
+            raise in every node without a secret, and in those with the same secret.",
+    }
+    NotAlive = "not-distributed", Discovery, Fault {
+        title: "A node gossips without a name",
+        means: "a BEAM that was started without --name or --sname sends heartbeats of nonode@nohost: nobody can connect to it",
+        remedy: "start it with a name (RELEASE_NODE and RELEASE_DISTRIBUTION, --sname, --name)",
+        more: "libcluster starts whether the node is distributed or not.",
+    }
     PlainHeartbeats = "plain-heartbeats", Discovery, Fault {
         title: "A node gossips without a secret",
         means: "the others have one, and drop what is not encrypted, as it drops what is: without a line in any log",
@@ -332,14 +346,14 @@ codes! {
     AddressDiffers = "gossip-address-differs", Discovery, Fault {
         title: "A node gossips at another address",
         means: "it speaks to a group that the others do not listen to",
-        remedy: "give all nodes the same multicast_addr (EX_ESDB_GOSSIP_MULTICAST_ADDR) and the same broadcast_only, and restart it",
+        remedy: "give it the multicast_addr of the others (EX_ESDB_GOSSIP_MULTICAST_ADDR) and their broadcast_only, and restart it",
         more: "The defaults differ: 233.252.1.32 in libcluster 3.3 and later, 230.1.1.251 before, 239.255.0.1 in ExESDB's code, a broadcast \
             address in its guide.",
     }
     PortDiffers = "gossip-port-differs", Discovery, Fault {
         title: "A node gossips at another port",
         means: "heartbeats go to a port that the others do not listen on",
-        remedy: "give all nodes the same port (EX_ESDB_CLUSTER_PORT, GOSSIP_PORT; libcluster's own is 45892), and restart it",
+        remedy: "give it the port of the others (EX_ESDB_CLUSTER_PORT, GOSSIP_PORT; libcluster's own is 45892), and restart it",
         more: "libcluster sends to the port on which it listens.",
     }
     GossipBlocked = "gossip-blocked", Discovery, Fault {
@@ -349,16 +363,26 @@ codes! {
         more: "Broadcast and multicast do not leave a network: nodes on two subnets never hear each other. Switches with IGMP snooping and \
             no querier forget groups after some minutes.",
     }
+    NotGossiping = "not-gossiping", Whole, Fault {
+        title: "A node does not gossip",
+        means: "the others run libcluster's Gossip and it does not: it finds nobody and is not found, and once a connection is lost it \
+            stays lost",
+        remedy: "start libcluster on it with the topology of the others; where it is configured, its log says why the strategy stopped",
+        more: "The node was asked: no UDP socket there belongs to a process of a module …Gossip. That its heartbeats do not come here is \
+            another finding, `gossip-blocked`. A node that nobody meant to gossip, such as a shell, is left alone as long as it is \
+            connected and holds no store.",
+    }
     TicktimeDiffers = "net-ticktime-differs", Whole, Fault {
         title: "net_ticktime differs",
         means: "nodes disagree about how long a silent peer is alive: the impatient one drops peers that are healthy",
-        remedy: "give all nodes the same net_ticktime (-kernel net_ticktime N), and restart it",
+        remedy: "give it the net_ticktime of the others (-kernel net_ticktime N), and restart it",
         more: "OTP's documentation asks for the same value on all nodes of a cluster; the default is 60 s.",
     }
     Partitioned = "partitioned", Whole, Fault {
         title: "The cluster is in parts",
         means: "the parts do not see each other, and each takes itself for the whole",
-        remedy: "find what keeps them apart among the findings above; then connect one node of each side (Node.connect/1)",
+        remedy: "mend what the findings before this one say; where there are none, see whether a firewall stands between the parts; \
+            then connect one node of each side (Node.connect/1)",
         more: "All nodes named answered the doctor. Where gossip, cookies and names are right, it is the network between the parts.",
     }
     OverlappingPartition = "overlapping-partition", Whole, Fault {
@@ -371,7 +395,7 @@ codes! {
     }
     MissingEdge = "missing-edge", Whole, Fault {
         title: "Two healthy nodes are not connected",
-        means: "both answer, and neither lists the other, or one alone does",
+        means: "calls and messages between these two fail, though each works with the others",
         remedy: "connect them (`Node.connect/1` on one of them shows why not), and see that gossip reaches both",
         more: "Causes: a firewall between these two alone, a name that only one of them resolves, `connect_all false`, or \
             `Node.disconnect/1`.",
@@ -427,20 +451,6 @@ codes! {
         remedy: "find the sender by its address, and give it another port",
         more: "Heartbeats begin with `heartbeat::`, or are whole blocks of 16 bytes that look like noise. Cut-off heartbeats come from \
             tunnels with a small MTU or from a broken relay.",
-    }
-    CrashingHeartbeats = "crashing-heartbeats", Discovery, Fault {
-        title: "Heartbeats that crash libcluster",
-        means: "datagrams begin as heartbeats do and hold no Erlang term: each one crashes the Gossip strategy of every node that reads \
-            it, and sixteen within 1.5 s end its supervisor",
-        remedy: "stop the sender: it is no libcluster node",
-        more: "libcluster runs `binary_to_term/1` on what follows `heartbeat::`. Senders that write JSON there, or cut heartbeats off, \
-            raise in every node without a secret, and in those with the same secret.",
-    }
-    NotAlive = "not-distributed", Discovery, Fault {
-        title: "A node gossips without a name",
-        means: "a BEAM that was started without --name or --sname sends heartbeats of nonode@nohost: nobody can connect to it",
-        remedy: "start it with a name (RELEASE_NODE and RELEASE_DISTRIBUTION, --sname, --name)",
-        more: "libcluster starts whether the node is distributed or not.",
     }
     EarClosed = "cannot-listen", Discovery, Hint {
         title: "Heartbeats could not be listened for",

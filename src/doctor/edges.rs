@@ -10,14 +10,15 @@ use crate::NodeName;
 /// Who of the nodes that answered lists whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matrix {
-    /// The nodes that said whom they list.
+    /// The nodes that said whom they list, without those that are hidden: nobody lists them.
     pub nodes: Vec<NodeName>,
     lists: BTreeSet<(NodeName, NodeName)>,
 }
 
 impl Matrix {
     pub(super) fn of(all: &[Examined]) -> Matrix {
-        let answered: Vec<&Examined> = all.iter().filter(|node| node.facts.is_some()).collect();
+        let is_visible = |node: &&Examined| node.facts.as_ref().is_some_and(|facts| !facts.hidden);
+        let answered: Vec<&Examined> = all.iter().filter(is_visible).collect();
         let nodes: Vec<NodeName> = answered.iter().map(|node| node.node.clone()).collect();
         let mut lists = BTreeSet::new();
         for node in answered {
@@ -96,9 +97,9 @@ impl Matrix {
 
     fn missing_edge(&self, one: &NodeName, other: &NodeName) -> Finding {
         let seen = match (self.lists(one, other), self.lists(other, one)) {
-            (true, _) => format!("{one} lists {other}, which does not list {one}"),
-            (_, true) => format!("{other} lists {one}, which does not list {other}"),
-            _ => format!("neither of {one} and {other} lists the other; both answer"),
+            (true, _) => format!("{one} lists {other}, which does not list it"),
+            (_, true) => format!("{other} lists {one}, which does not list it"),
+            _ => "neither lists the other, and both answer".to_owned(),
         };
         let nodes = vec![one.clone(), other.clone()];
         Finding::new(Code::MissingEdge, Subject::Nodes(nodes), seen)
@@ -148,11 +149,7 @@ fn apart(part: &[NodeName], largest: &[NodeName]) -> Finding {
         [one] => Subject::Node(one.clone()),
         many => Subject::Nodes(many.to_vec()),
     };
-    let seen = format!(
-        "{} and {} have no connection between them",
-        shown(part),
-        shown(largest)
-    );
+    let seen = format!("no connection leads to {}", shown(largest));
     Finding::new(Code::Partitioned, subject, seen)
 }
 

@@ -109,7 +109,7 @@ pub(super) fn findings(all: &[Examined]) -> Vec<Finding> {
                 .push((&node.node, store));
         }
         if node.stores.as_ref().and_then(|stores| stores.swarm) == Some(false) {
-            let seen = "sys:get_state('Elixir.Swarm.Tracker', 3000) came to nothing";
+            let seen = "its Swarm.Tracker did not answer sys:get_state/2 within 3 s";
             let subject = Subject::Node(node.node.clone());
             found.push(Finding::new(Code::SwarmSilent, subject, seen));
         }
@@ -140,6 +140,8 @@ fn of_store(store: &str, views: &[(&NodeName, &Store)]) -> Vec<Finding> {
     found.extend(leaderless.map(|(node, _)| {
         let seen = format!("it knows no leader of the store {store}, and others do");
         Finding::new(Code::NoLeader, Subject::Node((*node).clone()), seen)
+            .means("it stands outside the store, or lost its leader: what goes through it is not written")
+            .remedy("see that it is connected to the leader; then restart the store on it")
     }));
     found
 }
@@ -181,7 +183,7 @@ fn members_differ(store: &str, views: &[(&NodeName, &Store)]) -> Vec<Finding> {
     super::whole::differing(
         known,
         |_| Code::MembersDiffer,
-        &format!("the members of the store {store}"),
+        &format!("list of the members of the store {store}"),
         |members| {
             let names: Vec<&str> = members.iter().map(NodeName::as_str).collect();
             names.join(" ")

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::asking::{Asking, address, field, nodes, ok, text};
-use super::strategy::Strategy;
+use super::environment::Environment;
+use super::strategy::{Running, Strategy};
 use crate::otp::erpc::RpcError;
 use crate::term::Term;
 use crate::{Cookie, NodeName};
@@ -34,15 +35,28 @@ pub struct Facts {
     pub applications: Vec<String>,
     /// What it has used up of what it may have.
     pub limits: Limits,
-    /// Since its start.
+    /// Since its start; in JSON a number of seconds.
+    #[serde(serialize_with = "as_seconds")]
     pub uptime: Option<Duration>,
-    /// What it gossips with.
+    /// What kind of runtime it is by its own word: `BEAM`, or `beamlink`.
+    pub machine: Option<String>,
+    /// Whether it was started as a hidden node (`-hidden`): nobody lists it, and nobody should.
+    pub hidden: bool,
+    /// Whether a process of it runs libcluster's Gossip; `None` when that could not be asked.
+    pub gossips: Option<bool>,
+    /// What it gossips with, or is configured to.
     pub gossip: Option<Strategy>,
+    /// The variables in its environment that ExESDB takes its gossip settings from.
+    pub environment: Environment,
     /// Its interfaces.
     pub interfaces: Vec<Interface>,
     /// Its own cookie, which may differ from the one it has for a peer.
     #[serde(skip)]
     pub cookie: Option<Cookie>,
+}
+
+fn as_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs_f64()).serialize(serializer)
 }
 
 /// How near a node is to its limits.
@@ -107,8 +121,26 @@ impl Facts {
                 .get("application", "get_key", arguments)
                 .await?)?)
         };
-        let gossip = asking.strategy(has("libcluster"));
-        (facts.elixir, facts.gossip) = tokio::join!(elixir, gossip);
+        let environment = Environment::ask(asking);
+        let running = asking.running_strategy();
+        let (elixir, environment, running) = tokio::join!(elixir, environment, running);
+        facts.elixir = elixir;
+        facts.gossips = running
+            .as_ref()
+            .map(|running| !matches!(running, Running::None));
+        facts.gossip = match running {
+            Some(Running::Told(strategy)) => Some(strategy),
+            Some(Running::Busy(socket)) => {
+                let configured = asking.configured_strategy(&environment).await;
+                configured.map(|strategy| Strategy {
+                    socket: Some(socket),
+                    ..strategy
+                })
+            }
+            _ if has("libcluster") => asking.configured_strategy(&environment).await,
+            _ => None,
+        };
+        facts.environment = environment;
         facts.nodes = nodes(&listed);
         facts.nodes.sort();
         Ok(Facts {
@@ -131,6 +163,10 @@ impl Facts {
             asking.get("erlang", "statistics", vec![Term::atom("wall_clock")]),
             asking.get("erlang", "get_cookie", vec![]),
         );
+        let (machine, hidden) = tokio::join!(
+            asking.get("erlang", "system_info", vec![Term::atom("machine")]),
+            asking.get("init", "get_argument", vec![Term::atom("hidden")]),
+        );
         let connections = connections.and_then(ok);
         let uptime = || u64::try_from(clock?.as_tuple()?.first()?.as_int()?).ok();
         Facts {
@@ -141,14 +177,24 @@ impl Facts {
             connect_all: kernel_all.as_ref().and_then(text).or(flag_all),
             proto_dist: proto,
             uptime: uptime().map(Duration::from_millis),
+            machine: machine.as_ref().and_then(text),
+            // `{ok, [[]]}`, or `error`.
+            hidden: hidden.and_then(ok).is_some(),
             cookie: cookie.as_ref().and_then(as_cookie),
             ..Facts::default()
         }
     }
 
-    /// Whether it is a BEAM: other nodes have no limits to tell.
+    /// Whether it is a BEAM: a node of another kind, such as beamlink, names its own kind, or none.
     pub fn is_beam(&self) -> bool {
-        self.limits.atom_limit.is_some_and(|limit| limit > 0)
+        self.machine.as_deref() == Some("BEAM")
+    }
+
+    /// Whether it runs an application by which a node is known as one that holds a store.
+    pub(super) fn runs_a_store(&self) -> bool {
+        ["ex_esdb", "reg_gh", "khepri"]
+            .iter()
+            .any(|name| self.runs(name))
     }
 
     /// Whether an application of that name runs there.

@@ -78,7 +78,8 @@ pub struct Finding {
     pub means: String,
     /// What to do.
     pub remedy: String,
-    /// Addresses, counts, bytes: what it was concluded from. Never a secret.
+    /// Addresses, counts, bytes: what it was concluded from. Never a secret. In JSON a map in which a name that is there
+    /// several times has a list.
     pub evidence: Vec<(String, String)>,
 }
 
@@ -140,13 +141,6 @@ impl fmt::Display for Finding {
 
 impl Serialize for Finding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Evidence<'a>(&'a [(String, String)]);
-        impl Serialize for Evidence<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let pairs = self.0.iter().map(|(name, value)| (name, value));
-                serializer.collect_map(pairs)
-            }
-        }
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("code", self.code.name())?;
         map.serialize_entry("section", self.code.section().name())?;
@@ -156,6 +150,27 @@ impl Serialize for Finding {
         map.serialize_entry("means", &self.means)?;
         map.serialize_entry("remedy", &self.remedy)?;
         map.serialize_entry("evidence", &Evidence(&self.evidence))?;
+        map.end()
+    }
+}
+
+/// Each name once: with its value, or with a list of its values.
+struct Evidence<'a>(&'a [(String, String)]);
+
+impl Serialize for Evidence<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (at, (name, value)) in self.0.iter().enumerate() {
+            let same = |pair: &&(String, String)| pair.0 == *name;
+            if self.0[..at].iter().any(|pair| same(&pair)) {
+                continue;
+            }
+            let values: Vec<&String> = self.0.iter().filter(same).map(|(_, value)| value).collect();
+            match values.len() {
+                1 => map.serialize_entry(name, value)?,
+                _ => map.serialize_entry(name, &values)?,
+            }
+        }
         map.end()
     }
 }
@@ -205,10 +220,12 @@ mod tests {
     #[test]
     fn as_json() {
         let finding = finding(Code::NodeFrozen, "a").evidence("address", "10.0.0.1:1");
+        let finding = finding.evidence("peer", "b").evidence("peer", "c");
         let json = serde_json::to_value(&finding).unwrap();
         assert_eq!(json["code"], "node-frozen");
         assert_eq!(json["severity"], "fault");
         assert_eq!(json["subject"]["host"], "a");
-        assert_eq!(json["evidence"]["address"], "10.0.0.1:1");
+        let evidence = serde_json::json!({"address": "10.0.0.1:1", "peer": ["b", "c"]});
+        assert_eq!(json["evidence"], evidence);
     }
 }

@@ -94,11 +94,13 @@ pub(super) fn heard(table: &Table, all: &[Examined]) -> Vec<Finding> {
                 "{} heartbeats from {} of {} bytes: {}",
                 row.times.count, row.source, row.length, row.reason
             );
-            found.push(Finding::new(
-                Code::SecretDiffers,
-                subject_at(row.source, all),
-                seen,
-            ));
+            let finding = Finding::new(Code::SecretDiffers, subject_at(row.source, all), seen);
+            found.push(match row.reason {
+                Reason::NoSecret => finding
+                    .means("this command has no secret, so that it cannot tell whose heartbeats these are")
+                    .remedy("give it the secret of the cluster (--secret-file, EX_ESDB_CLUSTER_SECRET)"),
+                _ => finding,
+            });
         }
     }
     let keys = table.nodes().iter();
@@ -157,7 +159,12 @@ fn subject_at(ip: IpAddr, all: &[Examined]) -> Subject {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use super::super::discovery::{Candidate, Candidates};
     use super::*;
+    use crate::GossipSecret;
+    use crate::gossip::Codec;
 
     fn flow(name: &str, sent: i64, received: i64, heard: bool) -> Flow {
         Flow {
@@ -187,6 +194,32 @@ mod tests {
         }
         // It had nothing to say yet.
         assert!(found(&[sound, flow("b", 0, 3, false)]).is_empty());
+    }
+
+    #[test]
+    fn who_has_no_secret_is_told_so() {
+        let packet = |secret: &str| {
+            let secret = GossipSecret::new(secret);
+            Codec::new(&"a@h".parse().unwrap(), Some(&secret)).encode([9; 16])
+        };
+        let own = Candidate {
+            label: "own".to_owned(),
+            secret: GossipSecret::new("own"),
+        };
+        for (candidates, remedy) in [
+            (vec![], "give it the secret of the cluster"),
+            (vec![own], "give it the secret of the others"),
+        ] {
+            let mut table = Table::default();
+            let to = ([239, 255, 0, 1].into(), 45_892);
+            let from = ([172, 20, 0, 2], 45_892).into();
+            let candidates = Candidates::new(candidates);
+            table.note(&candidates, from, to, &packet("theirs"), Instant::now());
+            let found = heard(&table, &[]);
+            assert_eq!(found[0].code, Code::SecretDiffers);
+            assert_eq!(found[0].subject.to_string(), "host 172.20.0.2");
+            assert!(found[0].remedy.starts_with(remedy), "{}", found[0]);
+        }
     }
 
     #[test]

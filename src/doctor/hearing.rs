@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::discovery::{Candidate, Candidates, Datagram, Deaf, Ears, Table};
+use super::discovery::{Candidate, Candidates, Datagram, Deaf, Destination, Ears, Reading, Table};
 use crate::gossip::Gossip;
 use crate::{GossipSecret, NodeName};
 
@@ -21,7 +21,7 @@ struct Kept(Vec<(Instant, Datagram)>);
 pub(super) struct Hearing {
     kept: Arc<Mutex<Kept>>,
     deaf: Vec<Deaf>,
-    listens: bool,
+    open: Vec<Destination>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -36,7 +36,7 @@ impl Hearing {
         let mut ears = Ears::open(configured);
         let kept = Arc::new(Mutex::new(Kept::default()));
         let to = Arc::clone(&kept);
-        let listens = !ears.listening().is_empty();
+        let open = ears.listening().to_vec();
         let deaf = ears.take_deaf();
         let task = tokio::spawn(async move {
             while let Some(datagram) = ears.next().await {
@@ -49,7 +49,7 @@ impl Hearing {
         Hearing {
             kept,
             deaf,
-            listens,
+            open,
             task,
         }
     }
@@ -65,7 +65,14 @@ impl Hearing {
 
     /// Whether there is anything to hear with.
     pub(super) fn listens(&self) -> bool {
-        self.listens
+        !self.open.is_empty()
+    }
+
+    /// Whether what is sent there is heard, if it comes here.
+    pub(super) fn listens_to(&self, address: IpAddr, port: u16) -> bool {
+        self.open
+            .iter()
+            .any(|(group, known)| IpAddr::V4(*group) == address && *known == port)
     }
 
     /// All that came, read with these secrets.
@@ -77,11 +84,22 @@ impl Hearing {
         table
     }
 
-    /// From which addresses something came after `since`.
-    pub(super) fn sources(&self, since: Instant) -> BTreeSet<IpAddr> {
+    /// The nodes of whom a heartbeat came, after `since` if that is given, which one of these secrets reads.
+    pub(super) fn nodes(
+        &self,
+        candidates: &Candidates,
+        since: Option<Instant>,
+    ) -> BTreeSet<NodeName> {
         let kept = self.kept();
-        let late = kept.0.iter().filter(|(at, _)| *at >= since);
-        late.map(|(_, datagram)| datagram.from.ip()).collect()
+        let late = kept
+            .0
+            .iter()
+            .filter(|(at, _)| since.is_none_or(|since| *at >= since));
+        let node = |(_, datagram): &(Instant, Datagram)| match candidates.read(&datagram.bytes) {
+            Reading::Heartbeat(node, _) => Some(node),
+            Reading::Unreadable(_) => None,
+        };
+        late.filter_map(node).collect()
     }
 }
 

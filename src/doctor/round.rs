@@ -1,44 +1,19 @@
 //! One round: all nodes looked at at once, while the ears are open.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
-
-use super::asking::{Asking, address};
-use super::code::Section;
-use super::discovery::{self, Candidates, Reason, Table, own_addresses};
+use super::code::{Code, Section};
+use super::discovery::{self, Candidates, HeardNode, Key, Table};
 use super::edges::Matrix;
-use super::examined::{Examined, Other};
-use super::exesdb::{self, Stores};
-use super::facts::{Facts, as_cookie};
-use super::finding::{Finding, ranked};
-use super::flow::{self, Flow};
-use super::hearing::{self, Hearing};
-use super::reach::{Obstacle, Stage, Way};
-use super::strategy::{Strategy, Traffic};
+use super::examined::Examined;
+use super::exesdb;
+use super::finding::{Finding, Subject, ranked};
+use super::flow;
+use super::hearing::Hearing;
+use super::ward::Ward;
 use super::{host, nodes, whole};
-use crate::dist::HandshakeError;
-use crate::epmd;
 use crate::gossip::Gossip;
-use crate::node::Visitor;
-use crate::runtime::DialError;
-use crate::term::Term;
 use crate::{Cookie, NodeName};
-
-/// Heartbeats come 5 s apart at most, 2.5 s in the mean: of those who gossip one in a hundred is not heard in this time.
-const LISTEN: Duration = Duration::from_millis(4_500);
-/// Who is known to gossip and is not heard is waited for until its heartbeat is overdue.
-const LISTEN_LONGEST: Duration = Duration::from_millis(5_300);
-/// What was heard last gets to the sockets of the nodes in this time.
-const SETTLE: Duration = Duration::from_millis(50);
-/// Nobody is waited for longer.
-const NODE_LIMIT: Duration = Duration::from_secs(10);
-/// With more nodes than this, cookies and addresses are not compared pair by pair.
-const MOST_PAIRED: usize = 32;
-/// So many nodes are looked at, at most.
-const MOST_NODES: usize = 256;
 
 /// Whom to look at, and with what.
 #[derive(Debug, Clone)]
@@ -54,8 +29,10 @@ pub struct Doctor {
     pub gossip: Gossip,
     /// Where nodes that are started on this host may have their cookie from, in OTP's order.
     pub cookies: Vec<host::CookieSource>,
-    /// The sections that are wanted.
+    /// The sections that are wanted. Without nodes, whole and exesdb only the nodes that were named are asked anything.
     pub sections: Vec<Section>,
+    /// How long to listen for heartbeats; see [`Doctor::LISTEN`].
+    pub listen: Duration,
 }
 
 /// What came of a round.
@@ -69,14 +46,41 @@ pub struct Report {
     pub matrix: Matrix,
     /// Who was heard.
     pub heard: Table,
+    /// The secrets that were known by the end.
+    candidates: Candidates,
     /// What was found, the likeliest root first.
     pub findings: Vec<Finding>,
     /// How long it took.
     pub took: Duration,
 }
 
+impl Report {
+    /// The fingerprint of the secret that a node which was heard gossips with; `None` for none.
+    pub fn secret_of(&self, heard: &HeardNode) -> Option<String> {
+        match heard.key {
+            Key::Plain => None,
+            Key::Secret(at) => {
+                let candidate = self.candidates.all().get(at)?;
+                Some(candidate.secret.to_string())
+            }
+        }
+    }
+}
+
 impl Doctor {
-    fn wants(&self, section: Section) -> bool {
+    /// Long enough to hear nearly everybody, and short enough that all is told within 5 s. libcluster's heartbeats come 1 ms
+    /// to 5 s apart, each time at random, so that of the nodes that gossip 4 in 1,000 say nothing in this time: they are not
+    /// found wanting for that. In 5.2 s each is heard, unless its heartbeats are lost.
+    pub const LISTEN: Duration = Duration::from_millis(4_700);
+
+    /// Whether nodes are asked that were not named.
+    pub(super) fn asks_nodes(&self) -> bool {
+        [Section::Nodes, Section::Whole, Section::ExEsdb]
+            .into_iter()
+            .any(|section| self.wants(section))
+    }
+
+    pub(super) fn wants(&self, section: Section) -> bool {
         self.sections.contains(&section)
     }
 
@@ -118,20 +122,24 @@ impl Doctor {
         for (node, port) in &self.nodes {
             ward.admit(node.clone(), *port);
         }
-        if self.nodes.is_empty() {
+        if self.nodes.is_empty() && self.asks_nodes() {
             ward.ask_host(([127, 0, 0, 1], self.epmd_port).into());
         }
         match &hearing {
             Some(hearing) => ward.run_while_hearing(hearing, begun).await,
-            None => ward.run().await,
+            None => {
+                ward.run().await;
+                ward.compare().await;
+            }
         }
-        ward.compare().await;
         let mut findings = Vec::new();
         let mut heard = Table::default();
+        let mut candidates = Candidates::new([]);
         if let Some(hearing) = hearing {
             let here = hostname::get().unwrap_or_default();
             findings = flow::blocked(&ward.flows(&hearing).await, &here.to_string_lossy());
-            heard = hearing.table(&ward.candidates());
+            candidates = ward.candidates();
+            heard = hearing.table(&candidates);
             findings.extend(discovery::findings(&heard, hearing.deaf()));
         }
         let nodes = ward.examined();
@@ -146,351 +154,22 @@ impl Doctor {
             nodes,
             matrix,
             heard,
-            findings,
+            candidates,
+            findings: without_consequences(findings),
             took: begun.elapsed(),
         }
     }
 }
 
-/// A node that is being looked at.
-struct Patient {
-    examined: Examined,
-    visitor: Option<Visitor>,
-    /// When its socket was first looked at, and what had gone through it then.
-    socket: Option<(Instant, Traffic)>,
-}
-
-/// What a task of a round found.
-enum Found {
-    Patient(Box<Patient>),
-    /// Nodes that a host has.
-    Names(Vec<NodeName>),
-}
-
-/// All who are being looked at.
-struct Ward<'a> {
-    doctor: &'a Doctor,
-    running: JoinSet<Found>,
-    admitted: BTreeSet<NodeName>,
-    asked: BTreeSet<IpAddr>,
-    patients: BTreeMap<NodeName, Patient>,
-}
-
-impl<'a> Ward<'a> {
-    fn new(doctor: &'a Doctor) -> Ward<'a> {
-        Ward {
-            doctor,
-            running: JoinSet::new(),
-            admitted: BTreeSet::new(),
-            asked: BTreeSet::new(),
-            patients: BTreeMap::new(),
-        }
-    }
-
-    /// Begins to look at a node, unless that is done or under way.
-    fn admit(&mut self, node: NodeName, port: Option<u16>) {
-        if self.admitted.len() >= MOST_NODES || !self.admitted.insert(node.clone()) {
-            return;
-        }
-        let cookie = self.doctor.cookie.clone();
-        let epmd_port = self.doctor.epmd_port;
-        let stores = self.doctor.wants(Section::ExEsdb);
-        self.running.spawn(async move {
-            let way = Way {
-                node: &node,
-                port,
-                epmd_port,
-                cookie: &cookie,
-            };
-            Found::Patient(Box::new(examine(way, stores).await))
-        });
-    }
-
-    /// Begins to ask the EPMD of a host for its nodes.
-    fn ask_host(&mut self, epmd: SocketAddr) {
-        if self.asked.len() < MOST_NODES && self.asked.insert(epmd.ip()) {
-            let cookie = self.doctor.cookie.clone();
-            self.running
-                .spawn(async move { Found::Names(names_at(epmd, &cookie).await) });
-        }
-    }
-
-    /// Until all are looked at, those too whom they list.
-    async fn run(&mut self) {
-        while let Some(found) = self.running.join_next().await {
-            self.take(found.ok());
-        }
-    }
-
-    fn take(&mut self, found: Option<Found>) {
-        match found {
-            Some(Found::Names(names)) => {
-                for name in names {
-                    self.admit(name, None);
-                }
-            }
-            Some(Found::Patient(patient)) => {
-                for node in patient.examined.listed().unwrap_or_default().to_vec() {
-                    self.admit(node, None);
-                }
-                let node = patient.examined.node.clone();
-                self.patients.insert(node, *patient);
-            }
-            None => {}
-        }
-    }
-
-    /// The same, with those who are heard meanwhile.
-    async fn run_while_hearing(&mut self, hearing: &Hearing, begun: Instant) {
-        let mut look = tokio::time::interval(Duration::from_millis(100));
-        loop {
-            tokio::select! {
-                found = self.running.join_next(), if !self.running.is_empty() => {
-                    self.take(found.and_then(Result::ok));
-                }
-                _ = look.tick() => {}
-            }
-            let candidates = self.candidates();
-            let table = hearing.table(&candidates);
-            for heard in table.nodes() {
-                self.admit(heard.node.clone(), None);
-            }
-            let sealed = |reason| matches!(reason, Reason::OtherSecret | Reason::NoSecret);
-            for row in table.unreadable().iter().filter(|row| sealed(row.reason)) {
-                self.ask_host((row.source, self.doctor.epmd_port).into());
-            }
-            let listened = begun.elapsed();
-            let enough = listened >= LISTEN
-                && (self.all_heard(hearing)
-                    || self
-                        .overdue()
-                        .is_none_or(|overdue| overdue <= Instant::now()));
-            if self.running.is_empty() && (enough || !hearing.listens()) {
-                return;
-            }
-        }
-    }
-
-    /// Whether all who gossip were heard since their sockets were looked at.
-    fn all_heard(&self, hearing: &Hearing) -> bool {
-        self.patients.values().all(|patient| {
-            let Some((since, _)) = patient.socket else {
-                return true;
-            };
-            let sources = hearing.sources(since);
-            let own = patient.examined.own_addresses();
-            own.iter().any(|ip| sources.contains(ip))
-        })
-    }
-
-    /// When all heartbeats are overdue that have not come.
-    fn overdue(&self) -> Option<Instant> {
-        let sockets = self.patients.values().filter_map(|patient| patient.socket);
-        sockets.map(|(since, _)| since + LISTEN_LONGEST).max()
-    }
-
-    /// The secrets that are known by now.
-    fn candidates(&self) -> Candidates {
-        let found = self.patients.iter().filter_map(|(node, patient)| {
-            let strategy = patient.examined.facts.as_ref()?.gossip.as_ref()?;
-            Some((node, strategy.secret.as_ref()?))
-        });
-        hearing::candidates(&self.doctor.gossip, found)
-    }
-
-    /// Asks each node for what it has for the others.
-    async fn compare(&mut self) {
-        if !self.doctor.wants(Section::Whole) || self.patients.len() > MOST_PAIRED {
-            return;
-        }
-        let names: Vec<NodeName> = self.patients.keys().cloned().collect();
-        let views = self.patients.values().filter_map(|patient| {
-            let visitor = patient.visitor.as_ref()?;
-            let facts = patient.examined.facts.as_ref()?;
-            facts.is_beam().then(|| others(Asking(visitor), &names))
-        });
-        let views = join_all(views).await;
-        for (node, others) in views {
-            if let Some(patient) = self.patients.get_mut(&node) {
-                patient.examined.others = others;
-            }
-        }
-    }
-
-    /// Looks at the sockets again.
-    async fn flows(&self, hearing: &Hearing) -> Vec<Flow> {
-        tokio::time::sleep(SETTLE).await;
-        let looks = self.patients.values().filter_map(|patient| {
-            let (since, before) = patient.socket?;
-            let strategy = patient.examined.facts.as_ref()?.gossip.as_ref()?;
-            let socket = strategy.socket.as_ref()?;
-            let asking = Asking(patient.visitor.as_ref()?);
-            Some(async move {
-                let after = asking.traffic(socket).await?;
-                let traffic = Traffic {
-                    received: after.received - before.received,
-                    sent: after.sent - before.sent,
-                };
-                Some((patient, strategy, since, traffic))
-            })
-        });
-        let looks: Vec<_> = join_all(looks).await.into_iter().flatten().collect();
-        let here = own_addresses().unwrap_or_default();
-        let heard = |patient: &Patient, since: Instant| {
-            let sources = hearing.sources(since);
-            let own = patient.examined.own_addresses();
-            own.iter().any(|ip| sources.contains(ip))
-        };
-        let alike = |one: &Strategy, other: &Strategy| {
-            (one.multicast_addr, one.port) == (other.multicast_addr, other.port)
-        };
-        let flow =
-            |(patient, strategy, since, traffic): &(&Patient, &Strategy, Instant, Traffic)| Flow {
-                node: patient.examined.node.clone(),
-                traffic: *traffic,
-                heard: heard(patient, *since),
-                others_heard: looks
-                    .iter()
-                    .filter(|(other, theirs, _, _)| {
-                        other.examined.node != patient.examined.node
-                            && alike(strategy, theirs)
-                            && heard(other, *since)
-                    })
-                    .count(),
-                is_here: patient
-                    .examined
-                    .own_addresses()
-                    .iter()
-                    .any(|ip| !ip.is_loopback() && here.contains(ip)),
-            };
-        looks.iter().map(flow).collect()
-    }
-
-    fn examined(self) -> Vec<Examined> {
-        let patients = self.patients.into_values();
-        patients.map(|patient| patient.examined).collect()
-    }
-}
-
-/// All of them at once, in their order.
-async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut waiting: Vec<_> = futures.map(Box::pin).collect();
-    let mut done: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        let mut pending = false;
-        for (future, done) in waiting.iter_mut().zip(&mut done) {
-            if done.is_none() {
-                match future.as_mut().poll(context) {
-                    std::task::Poll::Ready(value) => *done = Some(value),
-                    std::task::Poll::Pending => pending = true,
-                }
-            }
-        }
-        match pending {
-            true => std::task::Poll::Pending,
-            false => std::task::Poll::Ready(()),
-        }
-    })
-    .await;
-    done.into_iter().flatten().collect()
-}
-
-async fn examine(way: Way<'_>, stores: bool) -> Patient {
-    let (reach, visitor) = way.walk().await;
-    let mut patient = Patient {
-        examined: Examined {
-            node: way.node.clone(),
-            reach,
-            facts: None,
-            stores: None,
-            others: Vec::new(),
-        },
-        visitor: None,
-        socket: None,
-    };
-    let Some(visitor) = visitor else {
-        return patient;
-    };
-    let asked = Instant::now();
-    let answers = tokio::time::timeout(NODE_LIMIT, answers(Asking(&visitor), stores)).await;
-    match answers {
-        Ok(Some((facts, stores, socket))) => {
-            patient
-                .examined
-                .reach
-                .passed
-                .push((Stage::Rpc, asked.elapsed()));
-            patient.examined.facts = Some(facts);
-            patient.examined.stores = stores;
-            patient.socket = socket;
-        }
-        _ => patient.examined.reach.stopped = Some((Stage::Rpc, Obstacle::Silent)),
-    }
-    patient.visitor = Some(visitor);
-    patient
-}
-
-type Answers = (Facts, Option<Stores>, Option<(Instant, Traffic)>);
-
-async fn answers(asking: Asking<'_>, stores: bool) -> Option<Answers> {
-    let facts = Facts::ask(asking).await.ok()?;
-    let stores = async {
-        match stores {
-            true => Stores::ask(asking, &facts).await,
-            false => None,
-        }
-    };
-    let socket = async {
-        let socket = facts.gossip.as_ref()?.socket.as_ref()?;
-        let traffic = asking.traffic(socket).await?;
-        Some((Instant::now(), traffic))
-    };
-    let (stores, socket) = tokio::join!(stores, socket);
-    Some((facts, stores, socket))
-}
-
-/// What a node has for each of the others.
-async fn others(asking: Asking<'_>, names: &[NodeName]) -> (NodeName, Vec<Other>) {
-    let own = asking.0.peer().clone();
-    let looks = names.iter().filter(|name| **name != own).map(|name| async {
-        let host = name.host().trim_matches(['[', ']']);
-        let arguments = vec![Term::charlist(host), Term::atom("inet")];
-        let node = Term::Atom(name.atom().clone());
-        let (resolved, cookie) = tokio::join!(
-            asking.get("inet", "getaddr", arguments),
-            asking.get("erlang", "get_cookie", vec![node]),
-        );
-        Other {
-            node: name.clone(),
-            address: resolved
-                .and_then(super::asking::ok)
-                .as_ref()
-                .and_then(address),
-            cookie: cookie.as_ref().and_then(as_cookie),
-        }
-    });
-    let others = join_all(looks).await;
-    (own, others)
-}
-
-/// The nodes that an EPMD knows. It knows no hosts; the nodes themselves say their full names.
-async fn names_at(epmd: SocketAddr, cookie: &Cookie) -> Vec<NodeName> {
-    const LIMIT: Duration = Duration::from_secs(2);
-    let registered = epmd::names(epmd, LIMIT).await.unwrap_or_default();
-    let full = registered.iter().map(|(name, port)| async move {
-        let guess = NodeName::new(&format!("{name}@{}", epmd.ip())).ok()?;
-        let address = SocketAddr::new(epmd.ip(), *port);
-        let stream = tokio::time::timeout(LIMIT, tokio::net::TcpStream::connect(address));
-        let stream = stream.await.ok()?.ok()?;
-        let visit = Visitor::to(&guess, cookie.clone()).setup_time(LIMIT);
-        match visit.over(stream, address).await {
-            Ok(_) => Some(guess),
-            Err(DialError::Handshake(failure)) => match failure.error {
-                HandshakeError::WrongName { got, .. } => NodeName::new(&got).ok(),
-                _ => None,
-            },
-            Err(_) => None,
-        }
-    });
-    join_all(full).await.into_iter().flatten().collect()
+/// Without heartbeats that do not pass where it is known why: what comes of another address or port is no finding of its own.
+fn without_consequences(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let causes = [Code::NoBroadcast, Code::AddressDiffers, Code::PortDiffers];
+    let known: Vec<Subject> = findings
+        .iter()
+        .filter(|finding| causes.contains(&finding.code))
+        .map(|finding| finding.subject.clone())
+        .collect();
+    findings
+        .retain(|finding| finding.code != Code::GossipBlocked || !known.contains(&finding.subject));
+    findings
 }

@@ -1,10 +1,12 @@
 //! The settings of libcluster's Gossip on a node: those that the strategy runs with, which no configuration file need agree with.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 
 use super::asking::{Asking, address, field, ok, text};
+use super::environment::Environment;
 use crate::GossipSecret;
 use crate::gossip::Gossip;
 use crate::term::{Port, Term};
@@ -20,6 +22,18 @@ pub enum Origin {
     Process,
     /// The environment of the application libcluster.
     Application,
+    /// The environment variables that ExESDB reads.
+    Environment,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Process => "the process that gossips",
+            Origin::Application => "the environment of the application libcluster",
+            Origin::Environment => "its environment variables",
+        })
+    }
 }
 
 /// What a node gossips with.
@@ -53,6 +67,17 @@ fn fingerprint<S: Serializer>(
     }
 }
 
+/// Whether a node gossips.
+pub(super) enum Running {
+    /// No process of it does.
+    None,
+    /// One does, by this socket, and does not tell its settings: it is dialling somebody who does not answer, which takes
+    /// it 7 s each time.
+    Busy(Port),
+    /// One does, with these.
+    Told(Strategy),
+}
+
 /// Packets that a socket has received and sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Traffic {
@@ -61,17 +86,8 @@ pub(super) struct Traffic {
 }
 
 impl Asking<'_> {
-    /// Finds the process that gossips by its UDP socket, and reads its settings; else those of the application. `None`:
-    /// it does not gossip, or does not tell.
-    pub(super) async fn strategy(self, has_libcluster: bool) -> Option<Strategy> {
-        match self.running_strategy().await {
-            Some(strategy) => Some(strategy),
-            None if has_libcluster => self.configured_strategy().await,
-            None => None,
-        }
-    }
-
-    async fn running_strategy(self) -> Option<Strategy> {
+    /// Finds the process that gossips by its UDP socket, and reads its settings. `None`: that cannot be asked.
+    pub(super) async fn running_strategy(self) -> Option<Running> {
         let ports = self.get("erlang", "ports", vec![]).await?;
         let ports = ports.as_list()?.to_vec();
         if ports.len() > MOST_PORTS {
@@ -85,15 +101,18 @@ impl Asking<'_> {
                 continue;
             };
             if let (Term::Port(port), true) = (port, self.gossips(owner).await) {
-                let state = self.get("sys", "get_state", vec![owner.clone()]).await?;
-                let config = field(&state, "config")?;
-                return Some(Strategy {
-                    socket: Some(port),
-                    ..Strategy::of(config, Origin::Process)
+                let state = self.get("sys", "get_state", vec![owner.clone()]).await;
+                let config = state.as_ref().and_then(|state| field(state, "config"));
+                return Some(match config {
+                    Some(config) => Running::Told(Strategy {
+                        socket: Some(port),
+                        ..Strategy::of(config, Origin::Process)
+                    }),
+                    None => Running::Busy(port),
                 });
             }
         }
-        None
+        Some(Running::None)
     }
 
     /// Whether the process runs a module named …Gossip: only such a one is asked for its state.
@@ -111,7 +130,15 @@ impl Asking<'_> {
         module().unwrap_or(false)
     }
 
-    async fn configured_strategy(self) -> Option<Strategy> {
+    /// The settings of the application libcluster, else those that the environment gives to ExESDB.
+    pub(super) async fn configured_strategy(self, environment: &Environment) -> Option<Strategy> {
+        match self.application_strategy().await {
+            Some(strategy) => Some(strategy),
+            None => environment.strategy(),
+        }
+    }
+
+    async fn application_strategy(self) -> Option<Strategy> {
         let arguments = vec![Term::atom("libcluster"), Term::atom("topologies")];
         let topologies = ok(self.get("application", "get_env", arguments).await?)?;
         let topologies = topologies.as_list()?.iter();
@@ -142,7 +169,7 @@ impl Asking<'_> {
 
 impl Strategy {
     /// The settings in libcluster's keyword list, its defaults where it says nothing.
-    fn of(config: &Term, origin: Origin) -> Strategy {
+    pub(super) fn of(config: &Term, origin: Origin) -> Strategy {
         let default = Gossip::default();
         let given = |key| field(config, key);
         let ip = |key, default: std::net::Ipv4Addr| {

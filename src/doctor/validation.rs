@@ -57,10 +57,13 @@ impl Check {
     }
 }
 
-/// The members among `nodes`: those that say that they are BEAMs. Guests such as beamlink do not count.
+/// The members among `nodes`: the BEAMs that are no hidden nodes. Neither guests such as beamlink count, nor a remote shell.
 pub fn members(nodes: &[Examined]) -> Vec<&Examined> {
-    let is_beam = |node: &&Examined| node.facts.as_ref().is_some_and(|facts| facts.otp.is_some());
-    nodes.iter().filter(is_beam).collect()
+    let is_member = |node: &&Examined| {
+        let facts = node.facts.as_ref();
+        facts.is_some_and(|facts| facts.is_beam() && !facts.hidden)
+    };
+    nodes.iter().filter(is_member).collect()
 }
 
 /// As many members as expected, and nobody who is known and cannot be reached.
@@ -184,7 +187,7 @@ mod tests {
     fn node(own: &str, lists: &str) -> Examined {
         let facts = Facts {
             nodes: lists.split_whitespace().map(name).collect(),
-            otp: Some("27".to_owned()),
+            machine: Some("BEAM".to_owned()),
             ..Facts::default()
         };
         Examined {
@@ -220,8 +223,10 @@ mod tests {
     #[test]
     fn guests_and_those_who_are_not_reached_are_no_members() {
         let mut guest = node("zz", "a b");
-        guest.facts.as_mut().unwrap().otp = None;
-        let mut all = vec![node("a", "b zz"), node("b", "a zz"), guest];
+        guest.facts.as_mut().unwrap().machine = Some("beamlink".to_owned());
+        let mut shell = node("remsh", "");
+        shell.facts.as_mut().unwrap().hidden = true;
+        let mut all = vec![node("a", "b zz"), node("b", "a zz"), guest, shell];
         assert_eq!(members_check(&all, 2).seen, "2 of 2: a@h b@h");
         assert_eq!(members_check(&all, 3).seen, "3 expected, 2 found: a@h b@h");
         all[1].reach.stopped = Some((Stage::Tcp, Obstacle::Tcp(None)));

@@ -7,12 +7,13 @@ use super::examined::Examined;
 use super::facts::{Facts, Interface};
 use super::finding::{Finding, Subject};
 use super::majority::Split;
-use super::strategy::Strategy;
+use super::strategy::{Origin, Strategy};
 use crate::NodeName;
 
 /// The findings about what is common to all nodes.
 pub(super) fn findings(all: &[Examined]) -> Vec<Finding> {
     let mut found = gossip(all);
+    found.extend(not_gossiping(all));
     found.extend(kernel(all));
     found.extend(cookies(all));
     found.extend(resolvers(all));
@@ -50,63 +51,127 @@ pub(super) fn differing<T: Ord + Clone>(
         None => Vec::new(),
         Some(Split::Odd(common, odd)) => {
             let finding = |(node, value): (NodeName, T)| {
-                let seen = format!(
-                    "{what}: it has {}, most others have {}",
-                    show(&value),
-                    show(&common)
-                );
+                let (own, common) = (show(&value), show(&common));
+                let seen = format!("its {what} is {own}, that of most others {common}");
                 evidence(Finding::new(code(&value), Subject::Node(node), seen))
             };
             odd.into_iter().map(finding).collect()
         }
         Some(Split::Tied(values)) => {
             let nodes = values.iter().map(|(node, _)| node.clone()).collect();
-            let shown: Vec<String> = values
-                .iter()
-                .map(|(node, value)| format!("{node} has {}", show(value)))
-                .collect();
-            let seen = format!("{what}: {}", shown.join(", "));
+            let mut different: Vec<&T> = values.iter().map(|(_, value)| value).collect();
+            different.sort();
+            different.dedup();
+            let seen = format!(
+                "{} nodes have {} different values of {what}, none of them that of most",
+                values.len(),
+                different.len()
+            );
             let code = values.iter().map(|(_, value)| code(value)).min();
             let code = code.unwrap_or(Code::KernelDiffers);
-            vec![Finding::new(code, Subject::Nodes(nodes), seen)]
+            vec![evidence(Finding::new(code, Subject::Nodes(nodes), seen))]
         }
     }
 }
 
 fn gossip(all: &[Examined]) -> Vec<Finding> {
-    let strategy = |facts: &'_ Facts| facts.gossip.clone();
     let of = |value: fn(&Strategy) -> Option<String>| {
-        each(all, strategy)
-            .into_iter()
-            .map(|(node, strategy)| (node, value(&strategy)))
-            .collect::<Vec<_>>()
+        each(all, |facts| facts.gossip.as_ref().map(value))
     };
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-    let secret = of(|strategy| strategy.secret.as_ref().map(ToString::to_string));
+    let mut secrets = of(|strategy| strategy.secret.as_ref().map(ToString::to_string));
+    // What a variable that is not set comes to, each release of ExESDB has its own mind about.
+    secrets.retain(|(node, secret)| {
+        secret.is_some()
+            || settings(all, node).is_some_and(|settings| settings.origin != Origin::Environment)
+    });
     let mut found = differing(
-        secret,
+        secrets,
         |secret| match secret {
             Some(_) => Code::SecretDiffers,
             None => Code::PlainHeartbeats,
         },
-        "the secret of its gossip",
+        "gossip secret",
         shown,
     );
     let addresses = of(|strategy| Some(strategy.multicast_addr.to_string()));
     found.extend(differing(
         addresses,
         |_| Code::AddressDiffers,
-        "the address of its gossip",
+        "gossip address",
         shown,
     ));
     let ports = of(|strategy| Some(strategy.port.to_string()));
     found.extend(differing(
         ports,
         |_| Code::PortDiffers,
-        "the port of its gossip",
+        "gossip port",
         shown,
     ));
     found
+        .into_iter()
+        .map(|finding| with_origin(finding, all))
+        .collect()
+}
+
+fn settings<'a>(all: &'a [Examined], node: &NodeName) -> Option<&'a Strategy> {
+    let (_, facts) = facts(all).find(|(name, _)| *name == node)?;
+    facts.gossip.as_ref()
+}
+
+/// Where the settings of the node were read, and what its environment says.
+fn with_origin(mut finding: Finding, all: &[Examined]) -> Finding {
+    let Subject::Node(node) = &finding.subject else {
+        return finding;
+    };
+    let Some((_, facts)) = facts(all).find(|(name, _)| *name == node) else {
+        return finding;
+    };
+    if let Some(gossip) = &facts.gossip {
+        finding = finding.evidence("settings read in", gossip.origin);
+    }
+    for (name, value) in facts.environment.shown() {
+        finding = finding.evidence(&format!("its environment has {name}"), value);
+    }
+    finding
+}
+
+/// Who does not gossip while others do, though it is to, or nobody who does is connected to it.
+fn not_gossiping(all: &[Examined]) -> Vec<Finding> {
+    let others: Vec<&NodeName> = facts(all)
+        .filter(|(_, facts)| facts.gossips == Some(true))
+        .map(|(node, _)| node)
+        .collect();
+    if others.is_empty() {
+        return Vec::new();
+    }
+    let count = match others.len() {
+        1 => "1 other node".to_owned(),
+        count => format!("{count} other nodes"),
+    };
+    let finding = |(node, facts): (&NodeName, &Facts)| {
+        if !facts.is_beam() || facts.hidden || facts.gossips != Some(false) {
+            return None;
+        }
+        let seen = match &facts.gossip {
+            Some(gossip) => format!(
+                "it has settings for libcluster's Gossip (in {}) and no process that gossips; {count} have one",
+                gossip.origin
+            ),
+            None if facts.runs_a_store()
+                || !facts.nodes.iter().any(|node| others.contains(&node)) =>
+            {
+                format!("no process of it gossips; on {count} one does")
+            }
+            None => return None,
+        };
+        Some(Finding::new(
+            Code::NotGossiping,
+            Subject::Node(node.clone()),
+            seen,
+        ))
+    };
+    facts(all).filter_map(finding).collect()
 }
 
 fn kernel(all: &[Examined]) -> Vec<Finding> {
@@ -244,13 +309,10 @@ fn names_twice(all: &[Examined]) -> Vec<Finding> {
     found
 }
 
-/// Applications by which a node is known as one that holds a store.
-const STORES: &[&str] = &["ex_esdb", "reg_gh", "khepri"];
-
 fn sorts_first(all: &[Examined]) -> Vec<Finding> {
-    let has_store = |facts: &Facts| STORES.iter().any(|name| facts.runs(name));
-    let stores: Vec<(&NodeName, &Facts)> =
-        facts(all).filter(|(_, facts)| has_store(facts)).collect();
+    let stores: Vec<(&NodeName, &Facts)> = facts(all)
+        .filter(|(_, facts)| facts.runs_a_store())
+        .collect();
     let Some(lowest) = stores.iter().map(|(node, _)| node.as_str()).min() else {
         return Vec::new();
     };

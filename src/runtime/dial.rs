@@ -193,6 +193,9 @@ impl Runtime {
         let Some(connected) = shake(&mut machine, &first, &mut wire, dead).await? else {
             return Ok(false);
         };
+        if machine.goes_first() {
+            self.table().goes_first(peer, id);
+        }
         let (stream, rest) = wire.into_parts();
         Ok(self.connected(id, connected, stream, rest, address, true))
     }

@@ -1,8 +1,8 @@
 //! What the references of this node lead to: aliases of processes, and calls that wait for their end.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::HashMap;
 use tokio::sync::oneshot;
 
 use super::calls::CallEnd;

@@ -1,7 +1,8 @@
 //! Registered names.
 
-use std::collections::HashMap;
 use std::sync::PoisonError;
+
+use foldhash::HashMap;
 
 use super::Runtime;
 use crate::term::{Atom, Pid};

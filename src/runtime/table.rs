@@ -19,7 +19,8 @@ pub(crate) struct AttemptId(pub(crate) u64);
 enum Kind {
     Dialled,
     Accepted,
-    /// Accepted while a connection stood: it may replace it.
+    /// It replaces a connection that stands when it is authenticated: accepted while one stood, or the one of two
+    /// attempts that goes first.
     Replacing,
 }
 
@@ -113,11 +114,24 @@ impl ConnectionTable {
         } else if self.own > *peer {
             return AcceptVerdict::Nok;
         } else {
-            (Kind::Accepted, AcceptVerdict::OkSimultaneous(id))
+            (Kind::Replacing, AcceptVerdict::OkSimultaneous(id))
         };
         self.next += 1;
         entry.attempts.push((id, kind));
         verdict
+    }
+
+    /// The peer has said `ok_simultaneous` to our attempt `id`, and proven who it is: its own attempt is dead, and so is
+    /// what came of that here before we heard of it (`net_kernel` ends it before it answers).
+    pub(crate) fn goes_first(&mut self, peer: &NodeName, id: AttemptId) {
+        let attempts = self.entries.get_mut(peer).map(|entry| &mut entry.attempts);
+        let ours = attempts
+            .into_iter()
+            .flatten()
+            .find(|(known, _)| *known == id);
+        if let Some((_, kind)) = ours {
+            *kind = Kind::Replacing;
+        }
     }
 
     /// Attempt `id` was authenticated by both sides.
@@ -202,6 +216,49 @@ mod tests {
         };
         assert_eq!(table.up(&greater, theirs), UpVerdict::Up);
         assert_eq!(table.up(&greater, ours), UpVerdict::Lost);
+    }
+
+    /// The peer dials us, and we dial it before its last message is here; it gives up its own attempt, whose last message
+    /// comes all the same, and whose end is still on its way when ours stands.
+    #[test]
+    fn what_the_peer_gave_up_for_our_attempt_does_not_win() {
+        let mut table = table();
+        let peer = name("a@host");
+        let AcceptVerdict::Ok(theirs) = table.accept(&peer) else {
+            panic!("nobody else is there");
+        };
+        let ours = dialled(&mut table, &peer);
+        assert_eq!(table.up(&peer, theirs), UpVerdict::Up);
+        table.goes_first(&peer, ours);
+        assert_eq!(table.up(&peer, ours), UpVerdict::Replaced(theirs));
+        table.ended(&peer, theirs);
+        assert!(table.is_up(&peer));
+    }
+
+    #[test]
+    fn both_sides_choose_the_same_of_two_attempts() {
+        let (less, greater) = (name("a@host"), name("z@host"));
+        let [mut at_less, mut at_greater] =
+            [&less, &greater].map(|own| ConnectionTable::new(own.clone()));
+        let first = dialled(&mut at_less, &greater);
+        let AcceptVerdict::Ok(first_there) = at_greater.accept(&less) else {
+            panic!("it dials nobody yet");
+        };
+        let second = dialled(&mut at_greater, &less);
+        let AcceptVerdict::OkSimultaneous(second_there) = at_less.accept(&greater) else {
+            panic!("the greater name goes first");
+        };
+        assert_eq!(at_greater.up(&less, first_there), UpVerdict::Up);
+        assert_eq!(at_less.up(&greater, first), UpVerdict::Up);
+        assert_eq!(
+            at_less.up(&greater, second_there),
+            UpVerdict::Replaced(first)
+        );
+        at_greater.goes_first(&less, second);
+        assert_eq!(
+            at_greater.up(&less, second),
+            UpVerdict::Replaced(first_there)
+        );
     }
 
     #[test]

@@ -6,3 +6,4 @@ mod network;
 mod newcomers;
 mod releases;
 mod settings;
+mod words;

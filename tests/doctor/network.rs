@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use interop::{Epmd, Namespace};
+use interop::{BeamNode, Epmd, Namespace};
 
 use crate::ground::{Cluster, LIMIT, on_cluster};
 
@@ -11,6 +11,7 @@ use crate::ground::{Cluster, LIMIT, on_cluster};
 fn each_fault_of_the_network_is_found_first() {
     on_cluster("each_fault_of_the_network_is_found_first", |mut cluster| {
         gossip(&cluster);
+        one_of_two_on_a_host(&cluster);
         no_broadcast(&cluster);
         port_dropped(&mut cluster);
         wrong_addresses(&cluster);
@@ -42,11 +43,22 @@ fn gossip(cluster: &Cluster) {
         for way in ways {
             filter(host, &format!("-A {way} -p udp --dport 45892 -j DROP"));
         }
-        cluster.finds("gossip-blocked", &deaf);
+        cluster.hears("gossip-blocked", &deaf);
         for way in ways {
             filter(host, &format!("-D {way} -p udp --dport 45892 -j DROP"));
         }
     }
+}
+
+/// Who is heard goes by its name: the other node of its host, which is heard, is no excuse.
+fn one_of_two_on_a_host(cluster: &Cluster) {
+    let long = "ex_esdb_whose_name_makes_its_heartbeats_longer_than_those_of_others";
+    let node = BeamNode::start(cluster.options(long, 1)).unwrap();
+    let longer = "OUTPUT -p udp --dport 45892 -m length --length 120:65535 -j DROP";
+    filter(&cluster.hosts[1], &format!("-A {longer}"));
+    cluster.hears("gossip-blocked", node.name());
+    filter(&cluster.hosts[1], &format!("-D {longer}"));
+    node.stop();
 }
 
 /// A host of a network of its own has no broadcast address.

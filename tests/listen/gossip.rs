@@ -3,10 +3,10 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use interop::BeamNode;
+use interop::{BeamNode, Otp};
 use serde_json::{Value, json};
 
-use crate::ground::{GROUP, LIMIT, SECRET, objects, on, text};
+use crate::ground::{GROUP, Ground, LIMIT, SECRET, objects, on, text};
 
 /// libcluster's own group.
 const DEFAULT_GROUP: &str = "233.252.1.32";
@@ -179,4 +179,35 @@ fn who_is_announced_is_dialled() {
         nodes[0].wait_until("Node.list()", "[:good@n1]", LIMIT);
         assert_eq!(nodes[1].log(), "[]");
     });
+}
+
+#[test]
+fn the_same_with_other_releases_of_otp() {
+    for suite in ["trixie", "sid"] {
+        let ground = match Otp::of(suite).and_then(|otp| Ground::new(otp, &["n0", "n1"])) {
+            Ok(ground) => ground,
+            Err(missing) => {
+                interop::skip("the_same_with_other_releases_of_otp", &missing);
+                continue;
+            }
+        };
+        let mut nodes = BeamNode::start_all(vec![
+            ground.beam("good", 0, Some(GROUP), Some(SECRET)),
+            ground.beam("near", 1, Some(GROUP), Some(SECRET)),
+            ground.beam("plain", 1, Some(DEFAULT_GROUP), None),
+        ])
+        .unwrap();
+        nodes[0].wait_until("Node.list()", "[:near@n1]", LIMIT);
+        let output = ground.run(0, &["gossip", "listen", "--seconds", "6", "--json"]);
+        let told = objects(&output);
+        let heard = &told.last().unwrap()["heard"];
+        let near = find(heard, "near@n1");
+        assert_eq!(
+            near["secret"]["from"], "env EX_ESDB_CLUSTER_SECRET",
+            "{suite}"
+        );
+        assert_eq!(near["connected"], json!(true), "{suite}");
+        assert_eq!(find(heard, "plain@n1")["secret"], json!(null), "{suite}");
+        assert_eq!(nodes[0].log(), "[]", "{suite}");
+    }
 }

@@ -20,8 +20,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    pub(crate) fn new(hosts: &[&str]) -> Result<Ground, Missing> {
-        let otp = Otp::host()?;
+    pub(crate) fn new(otp: Otp, hosts: &[&str]) -> Result<Ground, Missing> {
         let (bridge, hosts) = Bridge::new(hosts)?;
         Ok(Ground {
             hosts,
@@ -75,7 +74,7 @@ impl Ground {
 
 /// Runs the test, or says that it is skipped, and why.
 pub(crate) fn on(name: &str, hosts: &[&str], test: impl FnOnce(Ground)) {
-    match Ground::new(hosts) {
+    match Otp::host().and_then(|otp| Ground::new(otp, hosts)) {
         Ok(ground) => test(ground),
         Err(missing) => interop::skip(name, &missing),
     }

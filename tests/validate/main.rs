@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use interop::{BeamNode, BeamOptions, Bridge, Missing, Namespace, Otp};
+use interop::{BeamNode, BeamOptions, Beamlink, BeamlinkOptions, Bridge, Missing, Namespace, Otp};
 use serde_json::{Value, json};
 
 const COOKIE: &str = "reg_greenhouse_clique";
@@ -20,8 +20,7 @@ struct Ground {
 }
 
 impl Ground {
-    fn new(hosts: &[&str]) -> Result<Ground, Missing> {
-        let otp = Otp::host()?;
+    fn new(otp: Otp, hosts: &[&str]) -> Result<Ground, Missing> {
         let (bridge, hosts) = Bridge::new(hosts)?;
         Ok(Ground {
             hosts,
@@ -57,7 +56,7 @@ impl Ground {
 }
 
 fn on(name: &str, hosts: &[&str], test: impl FnOnce(Ground)) {
-    match Ground::new(hosts) {
+    match Otp::host().and_then(|otp| Ground::new(otp, hosts)) {
         Ok(ground) => test(ground),
         Err(missing) => interop::skip(name, &missing),
     }
@@ -182,4 +181,50 @@ fn an_edge_that_is_cut_is_named() {
             "it mended nothing"
         );
     });
+}
+
+/// What is at hand beside the members and is none: a citizen that gossips, and a hidden BEAM such as a remote shell.
+#[test]
+fn guests_are_no_members() {
+    on("guests_are_no_members", &["n0", "n1"], guests);
+}
+
+#[test]
+fn the_same_with_other_releases_of_otp() {
+    for suite in ["trixie", "sid"] {
+        match Otp::of(suite).and_then(|otp| Ground::new(otp, &["n0", "n1"])) {
+            Ok(ground) => guests(ground),
+            Err(missing) => interop::skip("the_same_with_other_releases_of_otp", &missing),
+        }
+    }
+}
+
+fn guests(ground: Ground) {
+    let gossips = |at| {
+        ground
+            .beam(at)
+            .env("FIXTURE_GOSSIP", "on")
+            .env("EX_ESDB_GOSSIP_MULTICAST_ADDR", "172.20.255.255")
+    };
+    let mut nodes = BeamNode::start_all(vec![gossips(0), gossips(1)]).unwrap();
+    let mut shell = ground.beam(1).erl("-hidden");
+    shell.name = "shell@n1".to_owned();
+    let _shell = BeamNode::start(shell).unwrap();
+    let options = BeamlinkOptions::new(env!("CARGO_BIN_EXE_beamlink"))
+        .on(&ground.hosts[0])
+        .env("HOME", "/nonexistent")
+        .env("RELEASE_COOKIE", COOKIE)
+        .env("EX_ESDB_GOSSIP_MULTICAST_ADDR", "172.20.255.255")
+        .args(&["--broadcast-only", "--name", "zz_maint_guest@n0"]);
+    let guest = Beamlink::start(options);
+    for node in &mut nodes {
+        node.wait_until("length(Node.list())", "2", LIMIT);
+    }
+    for seed in [&["ex_esdb0@n0", "shell@n1"][..], &[]] {
+        let (status, checks) = ground.checks(&[&["--expect", "2"], seed].concat());
+        assert_eq!(status, 0, "{checks:?}");
+        assert_eq!(checks[0].1, "2 of 2: ex_esdb0@n0 ex_esdb1@n1");
+        assert_eq!(checks[2].1, "UDP 45892 is open on 2 of 2");
+    }
+    guest.terminate();
 }

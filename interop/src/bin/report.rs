@@ -1,18 +1,19 @@
 //! Runs every scenario on every OTP that is here, with beamlink and without it, and writes the table of what came of it:
-//! `report BINARY [FILE]`. With SCENARIO set, only scenarios whose name holds that text, with OTP set (25, 27, 29 or
-//! mixed) only that column, and what FILE has of the others is kept; JOBS is how many run at a time (6), and after LIMIT seconds none begins. SEED is what is left to chance. SCALE_FILE is what the
-//! simulation told, to be added.
+//! `report BINARY [FILE]`. With SCENARIO set, only scenarios whose name holds that text or, with `|` in between, one of
+//! these, with OTP set (25, 27, 29 or mixed) only that column, and what FILE has of the others is kept; JOBS is how many run at a time, and after LIMIT seconds
+//! none begins. SEED is what is left to chance. SCALE_FILE is what the simulation told, to be added. The status is 1 when
+//! there was harm, or when something could not be run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use interop::{Comparison, Otp, Outcome, Scenario, scenarios};
+use interop::{Comparison, Guest, Missing, Otp, Outcome, Scenario, scenarios};
 
 /// Each column: its name, and the releases of its nodes.
 const COLUMNS: [(&str, &[&str]); 4] = [
@@ -21,6 +22,9 @@ const COLUMNS: [(&str, &[&str]); 4] = [
     ("OTP 29", &["sid"]),
     ("25, 27 and 29 mixed", &["host", "trixie", "sid"]),
 ];
+
+/// How many scenarios run at a time unless JOBS says it: they wait more than they work.
+const JOBS: usize = 12;
 
 const BORNE: &str = "## What OTP or ExESDB makes of any visible node";
 const HARM: &str = "## Harm";
@@ -46,8 +50,7 @@ fn main() -> ExitCode {
     let scale = std::env::var("SCALE_FILE").ok();
     let scale = scale.and_then(|file| std::fs::read_to_string(file).ok());
     let text = report.finish(
-        scenarios.first(),
-        begin.elapsed(),
+        &run_told(&scenarios, &cells, begin.elapsed()),
         &scale.unwrap_or_default(),
     );
     match file {
@@ -60,12 +63,62 @@ fn main() -> ExitCode {
         None => print!("{text}"),
     }
     eprintln!(
-        "{} cells in {:.0} s, {} with harm",
+        "{} cells in {:.0} s, {} with harm, {} not run",
         cells.len(),
         begin.elapsed().as_secs_f64(),
-        report.harmed
+        report.harmed,
+        report.missing
     );
-    ExitCode::from(u8::from(report.harmed > 0))
+    ExitCode::from(u8::from(report.harmed + report.missing > 0))
+}
+
+fn jobs() -> usize {
+    let jobs = std::env::var("JOBS").ok();
+    jobs.and_then(|jobs| jobs.parse().ok()).unwrap_or(JOBS)
+}
+
+/// When, where and with what this run was made.
+fn run_told(scenarios: &[Scenario], cells: &Cells, took: Duration) -> String {
+    let date = Command::new("date").args(["-u", "+%F %H:%M UTC"]).output();
+    let date = date.map_or_else(
+        |_| String::new(),
+        |date| String::from_utf8_lossy(&date.stdout).trim().to_owned(),
+    );
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("processor", |model| {
+        model.trim_start_matches([' ', '\t', ':'])
+    });
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let releases = ["host", "trixie", "sid"]
+        .iter()
+        .filter_map(|suite| otp(suite).ok());
+    let releases: Vec<String> = releases.map(|otp| otp.version()).collect();
+    let possible = COLUMNS.iter().map(|(_, releases)| {
+        let mixed = releases.len() > 1;
+        scenarios
+            .iter()
+            .filter(|scenario| scenario.mixed || !mixed)
+            .count()
+    });
+    let (possible, ran) = (possible.sum::<usize>(), cells.len());
+    let kept = match possible > ran {
+        true => format!(
+            " The other {} cells are those of earlier runs, or empty.",
+            possible - ran
+        ),
+        false => String::new(),
+    };
+    let seed = scenarios.first().map_or(1, |scenario| scenario.seed);
+    let round =
+        std::env::var("ROUND").map_or_else(|_| String::new(), |round| format!(", run {round}"));
+    format!(
+        "Written by `scripts/conformance` on {date}{round}, never by hand: {ran} cells in {:.0} minutes, {} at a time, on {cores} cores \
+         ({model}), with OTP {} and seed {seed}.{kept}",
+        took.as_secs_f64() / 60.0,
+        jobs(),
+        releases.join(", "),
+    )
 }
 
 /// Both runs, or why there is no such run.
@@ -75,8 +128,11 @@ type Cells = BTreeMap<(usize, usize), Cell>;
 
 /// Runs all, several at a time: they wait more than they work.
 fn run(scenarios: &[Scenario], binary: &Path) -> Cells {
-    let jobs = std::env::var("JOBS").map_or(6, |jobs| jobs.parse().unwrap_or(6));
-    let only = std::env::var("OTP").unwrap_or_default();
+    // "29" alone would be the mixed cluster too.
+    let only = match std::env::var("OTP").unwrap_or_default() {
+        number if number.parse::<u32>().is_ok() => format!("OTP {number}"),
+        only => only,
+    };
     let sort = std::env::var("SCENARIO").unwrap_or_default();
     let wanted = |column: &usize| COLUMNS[*column].0.contains(&only);
     let columns = (0..COLUMNS.len()).filter(wanted);
@@ -84,7 +140,10 @@ fn run(scenarios: &[Scenario], binary: &Path) -> Cells {
     let is_mixed = |column: usize| COLUMNS[column].1.len() > 1;
     let mut places: Vec<(usize, usize)> = places
         .filter(|(row, column)| scenarios[*row].mixed || !is_mixed(*column))
-        .filter(|(row, _)| scenarios[*row].name.contains(&sort))
+        .filter(|(row, _)| {
+            sort.split('|')
+                .any(|sort| scenarios[*row].name.contains(sort))
+        })
         .collect();
     // The longest first; taken from the end.
     places.sort_by_key(|(row, _)| scenarios[*row].length());
@@ -107,14 +166,17 @@ fn run(scenarios: &[Scenario], binary: &Path) -> Cells {
                 Ok(_) => "HARM",
                 Err(_) => "not run",
             };
-            let took = begin.elapsed().as_secs();
-            eprintln!("{told}: {} on {name}, {took} s", scenario.name);
+            let (took, waits) = (begin.elapsed().as_secs(), scenario.length().as_secs());
+            eprintln!(
+                "{told}: {} on {name}, {took} s, {waits} s of waiting a run",
+                scenario.name
+            );
             let mut cells = cells.lock().unwrap_or_else(PoisonError::into_inner);
             cells.insert((row, column), cell);
         }
     };
     thread::scope(|scope| {
-        for _ in 0..jobs {
+        for _ in 0..jobs() {
             scope.spawn(work);
         }
     });
@@ -122,13 +184,16 @@ fn run(scenarios: &[Scenario], binary: &Path) -> Cells {
 }
 
 fn cell(scenario: &Scenario, releases: &[&str], binary: &Path) -> Cell {
-    let otp = |suite: &&str| match *suite {
+    let otps: Result<Vec<Otp>, _> = releases.iter().map(|suite| otp(suite)).collect();
+    let run = otps.and_then(|otps| scenario.compare(&otps, Guest::Beamlink(binary)));
+    run.map_err(|missing| missing.to_string())
+}
+
+fn otp(suite: &str) -> Result<Otp, Missing> {
+    match suite {
         "host" => Otp::host(),
         suite => Otp::of(suite),
-    };
-    let otps: Result<Vec<Otp>, _> = releases.iter().map(otp).collect();
-    let run = otps.and_then(|otps| scenario.compare(&otps, binary));
-    run.map_err(|missing| missing.to_string())
+    }
 }
 
 /// A line of the text below the table, which speaks of a scenario in a column.
@@ -140,6 +205,7 @@ struct Report {
     faults: Vec<Line>,
     borne: Vec<Line>,
     harmed: usize,
+    missing: usize,
 }
 
 impl Report {
@@ -150,14 +216,23 @@ impl Report {
             let place = format!("- {}, {name}: ", scenario.name);
             match cells.get(&(row, column)) {
                 Some(Ok(comparison)) => {
-                    let Comparison { with, without, .. } = comparison;
-                    let borne = scenario.borne(with, without);
+                    let Comparison {
+                        with,
+                        without,
+                        borne,
+                        pairs,
+                        ..
+                    } = comparison;
                     let verdict = match (comparison.harm.is_empty(), borne.is_empty()) {
                         (false, _) => "**harm**",
                         (true, true) => "no harm",
                         (true, false) => "no harm but what OTP makes of it",
                     };
-                    let _ = write!(self.rows, " {verdict}; {} |", figures(with, without));
+                    let runs = match pairs {
+                        1 => String::new(),
+                        pairs => format!(" (by {pairs} runs of each)"),
+                    };
+                    let _ = write!(self.rows, " {verdict}{runs}; {} |", figures(with, without));
                     self.harmed += usize::from(!comparison.harm.is_empty());
                     for found in &comparison.harm {
                         self.faults.push((place.clone(), found.to_string()));
@@ -168,6 +243,7 @@ impl Report {
                     }
                 }
                 Some(Err(missing)) => {
+                    self.missing += 1;
                     let _ = write!(self.rows, " not run: {missing} |");
                 }
                 None => self.keep(scenario, column, &place, before),
@@ -194,7 +270,7 @@ impl Report {
         self.faults.extend(said(HARM));
     }
 
-    fn finish(&self, first: Option<&Scenario>, took: Duration, scale: &str) -> String {
+    fn finish(&self, run: &str, scale: &str) -> String {
         let columns = COLUMNS.map(|(name, _)| name).join(" | ");
         let section = |title: &str, lines: &[Line]| match lines {
             [] => String::new(),
@@ -214,20 +290,24 @@ impl Report {
                  that are not dialled yet dial.\n\n{scale}"
             ),
         };
-        let seed = first.map_or(1, |scenario| scenario.seed);
         format!(
             "# Conformance\n\n\
-             Written by `scripts/conformance`, never by hand (the last run took {:.0} minutes); seed {seed}. Each cell is a scenario of \
+             {run}\n\n\
+             Each cell is a scenario of \
              `interop/src/scenarios/`, run on hosts of its own with beamlink and, at the same time, without it. *No harm*: no real node lost \
              another more often, reset a store more often, or logged a line that it does not log without; no guest came or went more than \
              once within ten seconds; and nothing that nodes ask of their cluster afterwards (`Fixture.Probe`: `global`, `rpc`, `erpc`, \
-             `gen_server`, `pg`, spawns and monitors) took longer than 1.2 × its time without, plus 5 ms. The times say how long it took until \
+             `gen_server`, `pg`, spawns and monitors) took longer than 1.2 × its time without, plus 5 ms, or all of it together than twice that time, plus 10 ms. The times say how long it took until \
              all nodes listed each other again, with / without beamlink.\n\n\
+             Where one pair of runs had something worse with beamlink, up to five pairs tell chance from harm: harm is where the lower quartile \
+             with it lies above the upper quartile without. In scenarios that part real nodes it is chance how often these lose each other, as \
+             `global` disconnects them in the order in which it hears of losses (`prevent_overlapping_partitions`); there each loss is traced \
+             to its cause instead: to what the scenario does to the two nodes, or to what `global` of one of them logged. Harm is a loss \
+             without such a cause, and any word of a guest to a `global` about lost connections (`Fixture.Partitions`), in one run.\n\n\
              *Lines about the guest* are those that OTP logs of any node that falls silent (`dist_util:con_loop/2`) or is refused, and \
              libcluster of any that does not take its call.\n\n\
              An empty cell has not been run yet.\n\n\
              | scenario | {columns} |\n|---|---|---|---|---|\n{}{borne}{faults}{scale}",
-            took.as_secs_f64() / 60.0,
             self.rows
         )
     }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::cause::Causes;
 use super::strangers::{self, Door, Names, Starving};
-use super::{COOKIE, EPMD_PORT, Figure, GUESTS, HEALED, Outcome, Peer, Scenario, Step, Who};
-use crate::beam::{BeamNode, BeamOptions};
-use crate::beamlink::{Beamlink, BeamlinkOptions};
+use super::{EPMD_PORT, Figure, GUESTS, Guest, HEALED, Outcome, Peer, Scenario, Step, Who};
+use crate::beam::BeamNode;
+use crate::beamlink::Beamlink;
 use crate::epmd::Epmd;
 use crate::link::{BlackHole, Link};
 use crate::net::{Bridge, Namespace};
@@ -34,32 +35,37 @@ pub(super) struct Ground<'a> {
     // Dropped before the hosts that they run on.
     starving: Vec<(Who, Starving)>,
     pub(super) guests: [Option<Beamlink>; 2],
+    /// A real node in the place of the first guest.
+    pub(super) stand_in: Option<BeamNode>,
     pub(super) nodes: Vec<Option<BeamNode>>,
     links: BTreeMap<usize, Link>,
     epmds: BTreeMap<usize, Epmd>,
     stale: Vec<TcpStream>,
     /// Those of the nodes, of the guests, and [`FAR`].
-    hosts: Vec<Namespace>,
+    pub(super) hosts: Vec<Namespace>,
     _bridge: Bridge,
-    binary: Option<&'a Path>,
+    pub(super) guest: Option<Guest<'a>>,
     pub(super) scenario: &'a Scenario,
     pub(super) peers: Vec<Peer>,
-    releases: &'a [Otp],
+    pub(super) releases: &'a [Otp],
     holes: Vec<(usize, usize)>,
     hosts_table: String,
     files: usize,
     /// Nodes that are frozen or cut off: nobody waits for them.
     pub(super) away: Vec<Who>,
     /// What the guest remembers between its lives.
-    memory: PathBuf,
+    pub(super) memory: PathBuf,
     pub(super) outcome: Outcome,
+    pub(super) causes: Causes,
+    /// The resets of each node's store that do not count.
+    pub(super) resets_before: Vec<usize>,
 }
 
 impl<'a> Ground<'a> {
     pub(super) fn new(
         scenario: &'a Scenario,
         releases: &'a [Otp],
-        binary: Option<&'a Path>,
+        guest: Option<Guest<'a>>,
     ) -> Result<Ground<'a>, Missing> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let peers = scenario.peers.iter().map(|peer| peer.on.as_str());
@@ -81,6 +87,7 @@ impl<'a> Ground<'a> {
         Ok(Ground {
             starving: Vec::new(),
             guests: [None, None],
+            stand_in: None,
             nodes: (0..nodes).map(|_| None).collect(),
             links: BTreeMap::new(),
             epmds: epmds.collect::<Result<BTreeMap<usize, Epmd>, Missing>>()?,
@@ -88,7 +95,7 @@ impl<'a> Ground<'a> {
             hosts_table: hosts[0].hosts()?,
             hosts,
             _bridge: bridge,
-            binary,
+            guest,
             scenario,
             peers: scenario.peers.clone(),
             releases,
@@ -97,6 +104,8 @@ impl<'a> Ground<'a> {
             away: Vec::new(),
             memory: std::env::temp_dir().join(folder),
             outcome: Outcome::default(),
+            causes: Causes::default(),
+            resets_before: vec![0; nodes],
         })
     }
 
@@ -113,6 +122,11 @@ impl<'a> Ground<'a> {
     }
 
     pub(super) fn happens(&mut self, step: &Step) -> Result<(), Missing> {
+        let name = |who: &Who| match who {
+            Who::Node(at) => Some(self.scenario.name_of(&self.peers[*at])),
+            Who::Guest | Who::SecondGuest => None,
+        };
+        self.causes.happens(step, name);
         match step {
             Step::Starts(all) => self.start(all)?,
             Step::Stops(who) => self.ends(*who, true),
@@ -213,12 +227,13 @@ impl<'a> Ground<'a> {
                 }
             }
             Step::Sees(who, expression, expected) => {
-                if self.binary.is_some()
+                if self.guest.is_some()
                     && let Some(node) = self.node(*who)
                 {
                     node.wait_until(expression, expected, HEALED);
                 }
             }
+            Step::CountsAnew => self.counts_anew(),
             Step::Passes(time) => std::thread::sleep(*time),
             Step::Whole(name) => self.whole(name),
         }
@@ -244,72 +259,13 @@ impl<'a> Ground<'a> {
         self.away.retain(|away| *away != who);
     }
 
-    fn start(&mut self, all: &[Who]) -> Result<(), Missing> {
-        let quiet = QUIET.read();
-        if let Some(binary) = self.binary {
-            for (number, who) in [Who::Guest, Who::SecondGuest].iter().enumerate() {
-                if all.contains(who) {
-                    self.guests[number] = Some(Beamlink::start(self.beamlink(binary, number)));
-                }
-            }
-        }
-        let number = |who: &Who| match who {
-            Who::Node(at) => Some(*at),
-            Who::Guest | Who::SecondGuest => None,
-        };
-        let numbers: Vec<usize> = all.iter().filter_map(number).collect();
-        let options = numbers.iter().map(|at| self.beam(*at)).collect();
-        let started = BeamNode::start_all(options)?;
-        for (at, node) in numbers.into_iter().zip(started) {
-            self.nodes[at] = Some(node);
-        }
-        drop(quiet);
-        Ok(())
-    }
-
-    fn beamlink(&self, binary: &Path, number: usize) -> BeamlinkOptions<'_> {
-        let scenario = self.scenario;
-        let options = BeamlinkOptions::new(binary)
-            .on(&self.hosts[scenario.peers.len() + number])
-            .env("HOME", "/nonexistent")
-            .env("RELEASE_COOKIE", COOKIE)
-            .env("BEAMLINK_NAME", &scenario.guest(number))
-            .env("BEAMLINK_NET_TICKTIME", &scenario.ticktime.to_string())
-            .env("EX_ESDB_GOSSIP_MULTICAST_ADDR", "172.20.255.255")
-            .args(&["--broadcast-only"]);
-        let options = match scenario.secret {
-            Some(secret) => options.env("EX_ESDB_CLUSTER_SECRET", secret),
-            None => options,
-        };
-        match scenario.remembers {
-            true => options.args(&["--state-dir", &self.memory.to_string_lossy()]),
-            false => options,
-        }
-    }
-
-    fn beam(&self, at: usize) -> BeamOptions<'_> {
-        let peer = &self.peers[at];
-        let name = self.scenario.name_of(peer);
-        let otp = &self.releases[at % self.releases.len()];
-        let mut options = BeamOptions::new(otp, &name, &peer.cookie, EPMD_PORT)
-            .on(&self.hosts[at])
-            .net_ticktime(peer.ticktime)
-            .env("FIXTURE_GOSSIP", "on")
-            .env("FIXTURE_EXESDB", if peer.stranger { "off" } else { "on" })
-            .env("FIXTURE_BROADCAST_ONLY", "true")
-            .env("EX_ESDB_GOSSIP_MULTICAST_ADDR", "172.20.255.255");
-        if self.scenario.secret.is_some() {
-            options = options.env("EX_ESDB_CLUSTER_SECRET", &peer.secret);
-        }
-        peer.erl
-            .iter()
-            .fold(options, |options, flag| options.erl(flag))
-    }
-
     /// What a node has counted and logged goes with it.
     fn ends(&mut self, who: Who, in_order: bool) {
         let number = match who {
-            Who::Guest => 0,
+            Who::Guest => {
+                self.stand_in = None;
+                0
+            }
             Who::SecondGuest => 1,
             Who::Node(at) => {
                 if let Some(mut node) = self.nodes[at].take() {
@@ -414,7 +370,9 @@ impl<'a> Ground<'a> {
     }
 
     fn name_taken(&mut self) {
-        let Some(binary) = self.binary else { return };
+        let Some(Guest::Beamlink(binary)) = self.guest else {
+            return;
+        };
         let mut twin = Beamlink::start(self.beamlink(binary, 0));
         let status = twin.wait(HEALED);
         let code = status.and_then(|status| status.code());

@@ -1,19 +1,22 @@
 //! Scenarios: what happens to a cluster, told as values, so that the same can happen with a guest and without one.
 
+mod cause;
+mod compare;
 mod ground;
 mod outcome;
 mod peer;
 mod settled;
+mod start;
 mod strangers;
 
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use crate::impairment::Impairment;
 use crate::otp::Otp;
 use crate::skip::Missing;
 
+pub use compare::Comparison;
 pub use outcome::{Figure, Harm, Kind, Outcome};
 pub use peer::{Change, Peer};
 pub use strangers::Names;
@@ -24,9 +27,8 @@ const SECRET: &str = "dev_cluster_secret_2025";
 const EPMD_PORT: u16 = 4369;
 /// Longer than anything takes that heals by itself: a guest leaves 10 s between a loss and its next dial.
 const HEALED: Duration = Duration::from_secs(120);
-/// How often a scenario is tried in which there was harm.
-const ATTEMPTS: usize = 3;
-const CHANCY_ATTEMPTS: usize = 5;
+/// How many pairs of runs there are at the most, with a guest and without.
+const PAIRS: usize = 5;
 /// What guests are called; the second one is there in few scenarios.
 const GUESTS: [(&str, &str); 2] = [("zz_maint_beamlink", "rust0"), ("zz_maint_second", "rust1")];
 
@@ -39,6 +41,15 @@ pub enum Who {
     Guest,
     /// Another guest.
     SecondGuest,
+}
+
+/// Who is the guest of a run.
+#[derive(Debug, Clone, Copy)]
+pub enum Guest<'a> {
+    /// The built `beamlink`.
+    Beamlink(&'a Path),
+    /// A real node in its place, which does this (Elixir) when it has started: a guest that is bad on purpose.
+    Beam(&'a str),
 }
 
 /// One thing that happens.
@@ -96,6 +107,8 @@ pub enum Step {
     Does(Who, &'static str),
     /// With a guest, this (Elixir) is or becomes so at a node.
     Sees(Who, &'static str, &'static str),
+    /// Resets of stores count from here on: how often many nodes that start at once reset theirs is chance.
+    CountsAnew,
     /// So much time passes.
     Passes(Duration),
     /// All that run list each other again, and this is how the time until then is called.
@@ -127,23 +140,12 @@ pub struct Scenario {
     pub mixed: bool,
     /// How the cluster falls apart is left to chance, with a guest and without.
     pub chancy: bool,
+    /// How many pairs of runs there are at the most.
+    pub pairs: usize,
     /// What its nodes are not asked in the end, because it hangs without any guest.
     pub spared: Option<&'static str>,
     /// What is worse with a guest and why nothing that a guest does can change that.
     pub excuses: Vec<(Kind, &'static str)>,
-}
-
-/// What came of the same with a guest and without.
-#[derive(Debug, Clone)]
-pub struct Comparison {
-    /// With the guest.
-    pub with: Outcome,
-    /// Without it.
-    pub without: Outcome,
-    /// What was worse with it, and is not excused.
-    pub harm: Vec<Harm>,
-    /// How often it was tried.
-    pub attempts: usize,
 }
 
 impl Scenario {
@@ -161,6 +163,7 @@ impl Scenario {
             remembers: false,
             mixed: false,
             chancy: false,
+            pairs: PAIRS,
             spared: None,
             excuses: Vec::new(),
         }
@@ -209,118 +212,18 @@ impl Scenario {
         self
     }
 
-    /// What was worse `with` a guest than `without`: nothing must be. What is excused is not told.
-    pub fn harm(&self, with: &Outcome, without: &Outcome) -> Vec<Harm> {
-        let mut harm = with.harm(without);
-        harm.retain(|harm| self.excuse(harm).is_none());
-        harm
-    }
-
-    /// What was worse and is excused, each with its reason.
-    pub fn borne(&self, with: &Outcome, without: &Outcome) -> Vec<(Harm, &'static str)> {
-        let harm = with.harm(without).into_iter();
-        harm.filter_map(|harm| self.excuse(&harm).map(|reason| (harm, reason)))
-            .collect()
-    }
-
-    fn excuse(&self, harm: &Harm) -> Option<&'static str> {
-        let found = self.excuses.iter().find(|(kind, _)| *kind == harm.kind);
-        found.map(|(_, reason)| *reason)
-    }
-
-    /// Lets it happen with the guest and without one, both at the same time, so that both find the machine equally
-    /// loaded; again while there is harm, up to three times in all, because what others do to the machine is not there
-    /// three times in a row, and five times where a cluster without a guest falls apart in one way or another by chance.
-    /// The last pair of outcomes is told; losses and resets without a guest are the most of all runs.
-    ///
-    /// # Errors
-    /// When this machine cannot, as [`Scenario::run`].
-    pub fn compare(&self, releases: &[Otp], guest: &Path) -> Result<Comparison, Missing> {
-        let most = match self.chancy {
-            true => CHANCY_ATTEMPTS,
-            false => ATTEMPTS,
-        };
-        let mut attempts = 0;
-        // What the cluster does to itself at the worst.
-        let (mut losses, mut resets) = (0, 0);
-        loop {
-            attempts += 1;
-            let mut comparison = self.compare_once(releases, guest, attempts)?;
-            let Comparison {
-                with,
-                without,
-                harm,
-                ..
-            } = &mut comparison;
-            losses = losses.max(without.losses);
-            resets = resets.max(without.resets);
-            (without.losses, without.resets) = (losses, resets);
-            if harm.iter().all(|harm| harm.kind != Kind::Stuck) {
-                *harm = self.harm(with, without);
-            }
-            if comparison.harm.is_empty() || attempts == most {
-                return Ok(comparison);
-            }
-            for harm in &comparison.harm {
-                eprintln!("{}, attempt {attempts}: {harm}", self.name);
-            }
-        }
-    }
-
-    fn compare_once(
-        &self,
-        releases: &[Otp],
-        guest: &Path,
-        attempts: usize,
-    ) -> Result<Comparison, Missing> {
-        let (with, without) = thread::scope(|scope| {
-            let with = scope.spawn(|| self.run(releases, Some(guest)));
-            let without = scope.spawn(|| self.run(releases, None));
-            (with.join(), without.join())
-        });
-        let stuck = |panic: Box<dyn std::any::Any + Send>| {
-            let text = panic.downcast::<String>();
-            Harm::stuck(text.map_or_else(|_| "it panicked".to_owned(), |text| *text))
-        };
-        let (with, without, harm) = match (with, without) {
-            (Ok(with), Ok(without)) => {
-                let (with, without) = (with?, without?);
-                let harm = self.harm(&with, &without);
-                (with, without, harm)
-            }
-            (Err(panic), _) => {
-                let nothing = Outcome::default();
-                (nothing.clone(), nothing, vec![stuck(panic)])
-            }
-            (_, Err(panic)) => {
-                let nothing = Outcome::default();
-                let mut harm = stuck(panic);
-                harm.text = format!("without a guest: {}", harm.text);
-                (nothing.clone(), nothing, vec![harm])
-            }
-        };
-        Ok(Comparison {
-            with,
-            without,
-            harm,
-            attempts,
-        })
-    }
-
-    /// Lets it happen, with the guest `binary` or without one. Node number *n* runs the *n*th of `releases`, beginning
-    /// anew behind the last.
-    ///
-    /// # Errors
-    /// When this machine cannot: no root, no such OTP.
-    ///
-    /// # Panics
-    /// When the cluster does not become whole again.
-    pub fn run(&self, releases: &[Otp], guest: Option<&Path>) -> Result<Outcome, Missing> {
+    /// Lets it happen, with a guest or without one, up to where its nodes are to be asked. Node number *n* runs the *n*th of
+    /// `releases`, beginning anew behind the last.
+    fn play<'a>(
+        &'a self,
+        releases: &'a [Otp],
+        guest: Option<Guest<'a>>,
+    ) -> Result<ground::Ground<'a>, Missing> {
         let mut ground = ground::Ground::new(self, releases, guest)?;
         for step in &self.steps {
             ground.happens(step)?;
         }
-        Ok(ground.outcome())
+        Ok(ground)
     }
 
     /// For how long it waits at the least.
@@ -330,6 +233,8 @@ impl Scenario {
             // What a guest that remembers waits for.
             Step::Starts(who) if self.remembers && *who == [Who::Guest] => Duration::from_secs(10),
             Step::Starts(_) => Duration::from_secs(2),
+            // Until somebody hears of it and dials.
+            Step::Healed | Step::Thaws(_) | Step::Plugged(_) => Duration::from_secs(5),
             _ => Duration::ZERO,
         });
         waits.sum()

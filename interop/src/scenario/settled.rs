@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::ground::{Ground, QUIET};
+use super::ground::Ground;
 use super::{HEALED, Who};
 use crate::beam::BeamNode;
 
-/// Nodes are asked so often: what the machine is busy with besides is not there each time.
-const PASSES: usize = 3;
 /// One guest may come, and go, once within so many milliseconds: ten seconds, and what it remembers across a restart is
 /// a second old at the most.
 const WINDOW: u64 = 8_900;
 /// For how long the probe waits, in µs (`Fixture.Probe`).
-const HANG: u64 = 10_000_000;
+pub(super) const HANG: u64 = 10_000_000;
 /// Between the entries of an answer.
 const MARK: &str = "|~|";
 
@@ -30,7 +28,7 @@ impl Ground<'_> {
             }
         }
         for (number, who) in [Who::Guest, Who::SecondGuest].into_iter().enumerate() {
-            if self.guests[number].is_some() && here(who) {
+            if self.is_here(number) && here(who) {
                 present.push((None, self.scenario.guest(number), false));
             }
         }
@@ -59,6 +57,18 @@ impl Ground<'_> {
         self.outcome.whole.push((name, begin.elapsed()));
     }
 
+    pub(super) fn counts_anew(&mut self) {
+        for ((node, peer), before) in self
+            .nodes
+            .iter_mut()
+            .zip(&self.peers)
+            .zip(&mut self.resets_before)
+        {
+            let member = node.as_mut().filter(|_| !peer.stranger);
+            *before = member.map_or(0, resets);
+        }
+    }
+
     /// Adds what a node has to tell.
     pub(super) fn collect(&mut self, at: usize, node: &mut BeamNode) {
         if self.peers[at].stranger {
@@ -69,13 +79,27 @@ impl Ground<'_> {
         let members = self.peers.iter().filter(|peer| !peer.stranger);
         let members: Vec<String> = members.map(|peer| self.scenario.name_of(peer)).collect();
         let members = members.join(" ");
-        let losses = node.value(&format!(
-            "length(for {{_, :nodedown, n, _}} <- Fixture.Nodes.events(), to_string(n) in String.split({members:?}), do: n)"
-        ));
-        self.outcome.losses += losses.parse::<usize>().unwrap_or(0);
+        let own = node.name().to_owned();
+        let lost = entries(
+            node,
+            &format!(
+                "for {{_, :nodedown, n, _}} <- Fixture.Nodes.events(), to_string(n) in String.split({members:?}), do: to_string(n)"
+            ),
+        );
+        self.outcome.losses += lost.len();
+        for other in lost {
+            self.causes.lost(&own, other);
+        }
+        let blamed = entries(
+            node,
+            "for {by, what, nodes} <- Fixture.Partitions.told(), Enum.any?([by, hd(nodes)], &(to_string(&1) =~ ~r/^zz_maint/)), \
+             do: \"#{by}: #{what} #{Enum.join(nodes, \" \")}\"",
+        );
+        self.outcome.blamed.extend(blamed);
         for line in entries(node, "Fixture.Log.entries()") {
             // Links that real nodes lose are counted above.
             if line.contains("prevent overlapping partitions") {
+                self.causes.logged(&line);
                 continue;
             }
             match is_about_guest(&line) {
@@ -83,8 +107,7 @@ impl Ground<'_> {
                 false => self.outcome.log.push(line),
             }
         }
-        let resets = node.value("elem(Fixture.ExESDB.Store.state(), 1)");
-        self.outcome.resets += resets.parse::<usize>().unwrap_or(0);
+        self.outcome.resets += resets(node).saturating_sub(self.resets_before[at]);
         let events = entries(
             node,
             "for {at, kind, n, _} <- Fixture.Nodes.events(), to_string(n) =~ ~r/^zz_maint/, do: \"#{at} #{kind} #{n}\"",
@@ -92,41 +115,48 @@ impl Ground<'_> {
         self.outcome.flaps = self.outcome.flaps.max(flaps(&events));
     }
 
-    /// Asks all and ends the run.
-    pub(super) fn outcome(mut self) -> super::Outcome {
-        let quiet = QUIET.write();
-        let spared = self.scenario.spared.unwrap_or("");
-        for _ in 0..PASSES {
-            let mut pass: BTreeMap<String, u64> = BTreeMap::new();
-            for (at, node) in self.nodes.iter_mut().enumerate() {
-                let stranger = self.peers[at].stranger;
-                for (what, micros) in node
-                    .iter_mut()
-                    .filter(|_| !stranger)
-                    .flat_map(|node| probe(node, spared))
-                {
-                    let worst = pass.entry(what).or_default();
-                    *worst = micros.max(*worst);
-                }
-            }
-            let hangs = pass.values().any(|micros| *micros == HANG);
-            for (what, micros) in pass {
-                let best = self.outcome.probe.entry(what).or_insert(micros);
-                *best = micros.min(*best);
-            }
-            if hangs {
-                break;
+    /// Asks all nodes what they ask of their cluster; of several times the best counts.
+    pub(super) fn asks(&mut self) {
+        let spared = match self.is_mixed() {
+            true => "pg_join_leave ",
+            false => "",
+        };
+        let spared = spared.to_owned() + self.scenario.spared.unwrap_or("");
+        let mut worst: BTreeMap<String, u64> = BTreeMap::new();
+        for (node, peer) in self.nodes.iter_mut().zip(&self.peers) {
+            let member = node.as_mut().filter(|_| !peer.stranger);
+            for (what, micros) in member
+                .map(|node| probe(node, &spared))
+                .into_iter()
+                .flatten()
+            {
+                let known = worst.entry(what).or_default();
+                *known = micros.max(*known);
             }
         }
-        drop(quiet);
+        for (what, micros) in worst {
+            let best = self.outcome.probe.entry(what).or_insert(micros);
+            *best = micros.min(*best);
+        }
+    }
+
+    /// What all nodes have to tell in the end.
+    pub(super) fn collects(&mut self) -> super::Outcome {
         for at in 0..self.nodes.len() {
             if let Some(mut node) = self.nodes[at].take() {
                 self.collect(at, &mut node);
                 self.nodes[at] = Some(node);
             }
         }
+        self.outcome.unexplained = self.causes.unexplained();
         std::mem::take(&mut self.outcome)
     }
+}
+
+/// How often a node's store was reset.
+fn resets(node: &mut BeamNode) -> usize {
+    let resets = node.value("elem(Fixture.ExESDB.Store.state(), 1)");
+    resets.parse().unwrap_or(0)
 }
 
 /// A list of strings, as a node has it.

@@ -1,7 +1,7 @@
 //! How the cluster and its guest find together.
 
 use super::{CALM, nodes, seconds};
-use crate::scenario::Step::{Passes, Starts, Whole};
+use crate::scenario::Step::{CountsAnew, Passes, Starts, Whole};
 use crate::scenario::{Kind, Peer, Scenario, Who};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -82,7 +82,12 @@ fn seed_topology() -> Scenario {
     for at in 0..6 {
         steps.extend([Starts(vec![Who::Node(at)]), Whole("one more")]);
     }
-    steps.extend([Passes(CALM), Starts(vec![Who::Guest]), Whole("guest joins")]);
+    steps.extend([
+        Passes(CALM),
+        CountsAnew,
+        Starts(vec![Who::Guest]),
+        Whole("guest joins"),
+    ]);
     Scenario::new(
         "five ExESDB nodes, a gateway and the guest, one after the other",
         5,

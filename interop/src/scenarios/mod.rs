@@ -10,7 +10,7 @@ mod strangers;
 
 use std::time::Duration;
 
-use crate::scenario::Step::{Passes, Starts, Whole};
+use crate::scenario::Step::{CountsAnew, Passes, Starts, Whole};
 use crate::scenario::{Scenario, Step, Who};
 
 /// Longer than a node with `net_ticktime` 4 waits for a sign of life.
@@ -35,7 +35,7 @@ fn standing(count: usize) -> Vec<Step> {
     let mut steps = vec![Starts(nodes(0..count)), Whole("start")];
     if count > 3 {
         // Three others and the guest would be four that a node meets.
-        steps.push(Passes(CALM));
+        steps.extend([Passes(CALM), CountsAnew]);
     }
     steps.extend([Starts(vec![Who::Guest]), Whole("guest joins"), Passes(CALM)]);
     steps

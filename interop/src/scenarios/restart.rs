@@ -1,8 +1,10 @@
 //! Nodes and guests that end and start again.
 
-use super::{CALM, after, seconds, standing};
-use crate::scenario::Step::{Does, Killed, NameTaken, Passes, Sees, Starts, Stops, Whole};
-use crate::scenario::{Scenario, Step, Who};
+use super::{CALM, DEAF, ONE_MORE, after, seconds, standing};
+use crate::scenario::Step::{
+    Does, Freezes, Killed, NameTaken, Passes, Sees, Starts, Stops, Thaws, Whole,
+};
+use crate::scenario::{Kind, Scenario, Step, Who};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -21,6 +23,21 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             ),
         )
         .mixed(),
+        Scenario::new(
+            "a real node is frozen for longer than net_ticktime",
+            3,
+            after(
+                standing(3),
+                vec![
+                    Freezes(Who::Node(1)),
+                    Passes(DEAF),
+                    Thaws(Who::Node(1)),
+                    Whole("it is back"),
+                ],
+            ),
+        )
+        .chancy()
+        .excused(Kind::Resets, ONE_MORE),
         Scenario::new(
             "all real nodes are restarted, one after the other",
             3,

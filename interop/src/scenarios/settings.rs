@@ -17,6 +17,23 @@ fn comes_back() -> Vec<Step> {
     ]
 }
 
+/// A node is another for a while, at least to those who ask for the cookie or the secret.
+fn changes(change: Change) -> Vec<Step> {
+    let last = Who::Node(2);
+    vec![
+        Stops(last),
+        Changes(last, change),
+        Passes(CALM),
+        Starts(vec![last]),
+        Passes(seconds(5)),
+        Stops(last),
+        Changes(last, Change::AsBefore),
+        Passes(CALM),
+        Starts(vec![last]),
+        Whole("it is back"),
+    ]
+}
+
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::new(
@@ -84,21 +101,18 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "a node comes back with another secret, and again with the right one",
             3,
-            after(
-                standing(3),
-                vec![
-                    Stops(Who::Node(2)),
-                    Changes(Who::Node(2), Change::Secret("another")),
-                    Passes(CALM),
-                    Starts(vec![Who::Node(2)]),
-                    Passes(seconds(5)),
-                    Stops(Who::Node(2)),
-                    Changes(Who::Node(2), Change::AsBefore),
-                    Passes(CALM),
-                    Starts(vec![Who::Node(2)]),
-                    Whole("it is back"),
-                ],
-            ),
+            after(standing(3), changes(Change::Secret("another"))),
         ),
+        Scenario::new(
+            "a node comes back with another cookie, and again with the right one",
+            3,
+            after(standing(3), changes(Change::Cookie("another"))),
+        ),
+        Scenario::new(
+            "eleven nodes, and the guest comes, goes and comes back",
+            11,
+            after(standing(11), comes_back()),
+        )
+        .mixed(),
     ]
 }

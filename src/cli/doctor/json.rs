@@ -24,6 +24,7 @@ pub(super) fn report(report: &Report, verdict: Verdict) -> Value {
             "node": heard.node.as_str(),
             "address": heard.source.ip(),
             "heartbeats": heard.times.count,
+            "secret": report.secret_of(heard),
         })
     });
     let unreadable = report.heard.unreadable().iter().map(|row| {

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use beamlink::doctor::discovery::HeardNode;
+use beamlink::doctor::host::Epmd;
 use beamlink::doctor::{Doctor, Examined, Report, Section, Severity, Stage};
 
 use super::Verdict;
@@ -62,6 +64,16 @@ fn host(report: &Report) -> String {
             lines.push(row(&["PORT USED BY", &gossip.port_holders.join(", ")]));
         }
     }
+    let epmd = match &host.epmd {
+        Epmd::None => "none here".to_owned(),
+        Epmd::Running { nodes, .. } if nodes.is_empty() => "knows no node".to_owned(),
+        Epmd::Running { nodes, .. } => {
+            let names: Vec<&str> = nodes.iter().map(|(name, _)| name.as_str()).collect();
+            format!("knows {}", names.join(", "))
+        }
+        Epmd::Other { error, .. } => error.clone(),
+    };
+    lines.push(row(&["EPMD", &epmd]));
     aligned(&lines)
 }
 
@@ -70,14 +82,26 @@ fn discovery(report: &Report) -> String {
     if heard.is_empty() && unreadable.is_empty() {
         return "nobody was heard\n".to_owned();
     }
-    let mut lines = vec![row(&["HEARD", "FROM", "HEARTBEATS"])];
-    for node in heard {
+    let mut lines = vec![row(&["HEARD", "FROM", "HEARTBEATS", "SECRET"])];
+    let mut heard: Vec<&HeardNode> = heard.iter().collect();
+    heard.sort_by(|one, other| one.node.cmp(&other.node));
+    for node in &heard {
         let address = node.source.ip().to_string();
         lines.push(row(&[
             node.node.as_str(),
             &address,
             &node.times.count.to_string(),
+            &report.secret_of(node).unwrap_or_else(|| "none".to_owned()),
         ]));
+    }
+    let gossips = |node: &&Examined| {
+        let facts = node.facts.as_ref();
+        facts.is_some_and(|facts| facts.gossips == Some(true))
+    };
+    for node in report.nodes.iter().filter(gossips) {
+        if heard.iter().all(|heard| heard.node != node.node) {
+            lines.push(row(&[node.node.as_str(), "not heard", "0"]));
+        }
     }
     for noise in unreadable {
         let what = format!("({})", noise.reason);
@@ -202,17 +226,18 @@ fn stores(report: &Report) -> String {
     }
 }
 
+/// The last line.
 fn verdict(report: &Report, verdict: Verdict) -> String {
     let reached = report
         .nodes
         .iter()
         .filter(|node| node.facts.is_some())
         .count();
-    let looked = format!(
-        "{reached} of {} nodes answered, {:.1} s",
-        report.nodes.len(),
-        report.took.as_secs_f64()
-    );
+    let seconds = report.took.as_secs_f64();
+    let looked = match (report.nodes.len(), report.heard.nodes().len()) {
+        (0, heard) if heard > 0 => format!("{heard} nodes heard, none asked, {seconds:.1} s"),
+        (nodes, _) => format!("{reached} of {nodes} nodes answered, {seconds:.1} s"),
+    };
     let count = |severity| {
         let found = report.findings.iter();
         found.filter(|finding| finding.severity == severity).count()
@@ -228,10 +253,14 @@ fn verdict(report: &Report, verdict: Verdict) -> String {
             let faults = count(Severity::Fault);
             let first = report.findings.first();
             let first = first.map_or("", |finding| finding.code.name());
-            format!("{faults} faults{hints}: {looked}; begin with the first, and see beamlink explain {first}\n")
+            let (faults, begin) = match faults {
+                1 => ("1 fault".to_owned(), ""),
+                many => (format!("{many} faults"), "begin with the first, and "),
+            };
+            format!("{faults}{hints}: {looked}; {begin}see beamlink explain {first}\n")
         }
         Verdict::CouldNotLook => {
-            "could not look: no node was named, none was heard, and the EPMD of this host knows none; name one\n".to_owned()
+            "could not look: no node was named, none was heard, and none is known to the EPMD of this host; name one\n".to_owned()
         }
     }
 }

@@ -57,6 +57,7 @@ impl Examine {
                 gossip,
                 cookies: cookie_sources(surroundings),
                 sections: beamlink::doctor::Section::ALL.to_vec(),
+                listen: Doctor::LISTEN,
             },
             json,
             warnings: from.warnings,

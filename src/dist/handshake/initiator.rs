@@ -28,6 +28,7 @@ pub struct Initiator {
     peer: NodeName,
     challenge: u32,
     state: State,
+    goes_first: bool,
 }
 
 /// Under which name we go.
@@ -62,6 +63,7 @@ impl Initiator {
             peer,
             challenge,
             state: State::Status,
+            goes_first: false,
         };
         (initiator, first)
     }
@@ -84,6 +86,7 @@ impl Initiator {
             peer,
             challenge,
             state: State::Status,
+            goes_first: false,
         };
         (initiator, first)
     }
@@ -94,6 +97,11 @@ impl Initiator {
             Identity::Named(name, creation) => Some((name, *creation)),
             Identity::Nameless(_) => None,
         }
+    }
+
+    /// Whether the acceptor said `ok_simultaneous`: it was dialling us, and has given that up.
+    pub fn goes_first(&self) -> bool {
+        self.goes_first
     }
 
     /// What is waited for.
@@ -165,6 +173,7 @@ impl Initiator {
         };
         match status.as_str() {
             "ok" | "ok_simultaneous" => {
+                self.goes_first = status == "ok_simultaneous";
                 self.state = State::Challenge;
                 Ok(InitiateProgress::Wait)
             }

@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use if_addrs::{IfAddr, Ifv4Addr};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use tokio::net::lookup_host;
 
 use super::Question;
@@ -64,6 +65,7 @@ pub struct Interface {
 #[derive(Debug, Clone, Serialize)]
 pub struct GossipFacts {
     /// The address that a heartbeat would leave from, or why none would leave.
+    #[serde(serialize_with = "as_route")]
     pub route: Result<Ipv4Addr, String>,
     /// Interfaces on which the group cannot be joined, and why.
     pub not_joined: Vec<(Ipv4Addr, String)>,
@@ -73,6 +75,19 @@ pub struct GossipFacts {
     pub port_holders: Vec<String>,
     /// Whether this host hears itself; `None` where it could not be tried.
     pub echo: Option<bool>,
+}
+
+/// `{"from": "172.20.0.3"}`, or `{"error": "…"}`
+fn as_route<S: Serializer>(
+    route: &Result<Ipv4Addr, String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    match route {
+        Ok(from) => map.serialize_entry("from", from)?,
+        Err(error) => map.serialize_entry("error", error)?,
+    }
+    map.end()
 }
 
 /// Who answers at EPMD's port on this host.

@@ -1,41 +1,34 @@
 //! Connections of a simulation that come and go.
 
+use super::handshakes::End;
 use super::*;
 
 impl Sim {
-    /// Whether this attempt is the connection now.
-    pub(super) fn up(
-        &mut self,
-        node: usize,
-        peer: usize,
-        id: AttemptId,
-        direction: Direction,
-    ) -> bool {
+    /// This stream is the connection of a node to its peer now.
+    pub(super) fn linked(&mut self, node: usize, peer: usize, link: (u64, End)) {
         let (now, name) = (self.now, self.nodes[peer].name.clone());
+        let is_guest = peer < self.guests;
         let it = &mut self.nodes[node];
-        match it.table.up(&name, id) {
-            UpVerdict::Lost => return false,
-            UpVerdict::Up | UpVerdict::Replaced(_) => {}
-        }
-        it.links.insert(peer, id);
-        it.met.push(now);
-        if direction == Direction::Outbound && it.membership.is_some() {
-            it.errands -= 1;
-        }
+        it.links.insert(peer, link);
+        it.met.push((now, if is_guest { Some(peer) } else { None }));
+        let direction = match link.1 {
+            End::Dialler => Direction::Outbound,
+            End::Acceptor => Direction::Inbound,
+        };
         if let Some(membership) = &mut it.membership {
+            if direction == Direction::Outbound {
+                it.errands -= 1;
+            }
             membership.connected(now, &name, false, direction);
         }
         self.pump(node);
-        true
     }
 
-    pub(super) fn down(&mut self, node: usize, peer: usize) {
+    /// The connection of a node to its peer is gone.
+    pub(super) fn unlinked(&mut self, node: usize, peer: usize) {
         let (now, name) = (self.now, self.nodes[peer].name.clone());
         let it = &mut self.nodes[node];
-        let Some(id) = it.links.remove(&peer) else {
-            return;
-        };
-        it.table.ended(&name, id);
+        it.links.remove(&peer);
         if let Some(membership) = &mut it.membership {
             membership.disconnected(now, &name, DownReason::ConnectionClosed);
         }
@@ -56,28 +49,37 @@ impl Sim {
         self.pump(by);
     }
 
+    /// The links of a node, in an order that does not depend on a hash.
+    fn links_of(&self, node: usize) -> Vec<(usize, (u64, End))> {
+        let links = self.nodes[node].links.iter();
+        let mut links: Vec<_> = links.map(|(peer, link)| (*peer, *link)).collect();
+        links.sort_unstable();
+        links
+    }
+
     /// The process ends; it starts again after `pause`.
     pub(super) fn restart(&mut self, of: usize, pause: Duration) {
-        let mut peers: Vec<usize> = self.nodes[of].links.keys().copied().collect();
-        peers.sort_unstable();
+        let open = self.attempts.iter().filter(|((node, _), _)| *node == of);
+        let mut open: Vec<(u64, End)> = open.map(|(_, attempt)| *attempt).collect();
+        open.sort_unstable();
         self.nodes[of].up = false;
         self.nodes[of].membership = None;
-        for peer in peers {
-            self.down(of, peer);
-            self.down(peer, of);
+        self.nodes[of].links.clear();
+        for (conn, end) in open {
+            self.close(conn, end, RefusalKind::AlreadyConnected);
         }
         self.after(pause, What::Boot { of });
     }
 
-    /// Nothing passes between the first so many nodes and the others any more, and all notice.
+    /// Nothing passes between the first so many nodes and the others any more, and after its `net_ticktime` each end of
+    /// a link notices by itself.
     pub(super) fn cut(&mut self, at: usize) {
         self.cut = Some(at);
         for node in 0..self.nodes.len() {
-            let links = self.nodes[node].links.keys().copied();
-            let mut lost: Vec<usize> = links.filter(|peer| !self.reaches(node, *peer)).collect();
-            lost.sort_unstable();
-            for peer in lost {
-                self.down(node, peer);
+            for (peer, (conn, end)) in self.links_of(node) {
+                if !self.reaches(node, peer) {
+                    self.close(conn, end, RefusalKind::Silent);
+                }
             }
         }
     }

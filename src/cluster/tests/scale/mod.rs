@@ -1,14 +1,17 @@
 //! Large clusters in virtual time: the machines of gossip, handshake, connection table and membership as they are, on
-//! a network that loses datagrams and falls apart, among make-believe libcluster nodes that restart.
+//! a network that loses datagrams and segments and falls apart, among make-believe libcluster nodes that restart and whose
+//! connections are those of `net_kernel`.
 //!
 //! `SCALE=10000` (`scripts/conformance` sets it) for the full size; a test runs a tenth of it or less. A line that begins
 //! with `scale:` is what was measured.
 
+mod figures;
 mod handshakes;
 mod links;
+mod net_kernel;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
@@ -20,7 +23,8 @@ use crate::cluster::*;
 use crate::gossip::{Codec, Schedule, Verdict};
 use crate::name::NodeName;
 use crate::runtime::{AttemptId, ConnectionTable, DialVerdict, UpVerdict};
-use handshakes::Conn;
+use handshakes::{Conn, End};
+use net_kernel::NetKernel;
 
 const LATENCY: Duration = Duration::from_millis(1);
 /// How long a dial waits for a host that does not answer.
@@ -62,34 +66,67 @@ enum What {
         at: usize,
         id: AttemptId,
     },
-    Message {
+    Arrives {
         conn: u64,
-        to_acceptor: bool,
-        bytes: Vec<u8>,
+        to: End,
+        tries: u32,
     },
-    Hangs {
+    TooLate {
         conn: u64,
+        end: End,
     },
+}
+
+enum Table {
+    Ours(ConnectionTable),
+    Beam(NetKernel),
+}
+
+impl Table {
+    fn dial(&mut self, peer: &NodeName) -> Option<AttemptId> {
+        match self {
+            Table::Ours(table) => match table.dial(peer) {
+                DialVerdict::Go(id) => Some(id),
+                DialVerdict::AlreadyUp | DialVerdict::UnderWay => None,
+            },
+            Table::Beam(kernel) => kernel.dial(peer),
+        }
+    }
+
+    /// Whether a dial may go on.
+    fn holds(&self, peer: &NodeName, id: AttemptId) -> bool {
+        match self {
+            Table::Ours(_) => true,
+            Table::Beam(kernel) => kernel.is_pending(peer, id),
+        }
+    }
+
+    fn ended(&mut self, peer: &NodeName, id: AttemptId) {
+        match self {
+            Table::Ours(table) => table.ended(peer, id),
+            Table::Beam(kernel) => kernel.ended(peer, id),
+        }
+    }
 }
 
 struct Node {
     name: NodeName,
     codec: Codec,
     schedule: Schedule,
-    table: ConnectionTable,
+    table: Table,
     /// `None`: a BEAM with libcluster.
     membership: Option<Membership>,
     up: bool,
     life: u32,
     born: Duration,
-    links: HashMap<usize, AttemptId>,
+    links: HashMap<usize, (u64, End)>,
     wake: Option<Duration>,
     /// Dials and look-ups of this node now, at the most, and dials of it in all.
     errands: usize,
     most_errands: usize,
     dials: usize,
-    /// When its connections came up.
-    met: Vec<Duration>,
+    /// When its connections came up, and which of them are those of a guest.
+    met: Vec<(Duration, Option<usize>)>,
 }
 
 struct Sim {
@@ -102,8 +139,12 @@ struct Sim {
     guests: usize,
     by_name: HashMap<NodeName, usize>,
     conns: BTreeMap<u64, Conn>,
+    /// The stream, and the end of it, that an attempt of a node has.
+    attempts: HashMap<(usize, AttemptId), (u64, End)>,
     /// Hears for all, as they share the secret.
     ear: Codec,
+    /// How often both sides dialled.
+    simultaneous: usize,
     /// Nodes from here on and those before it do not reach each other.
     cut: Option<usize>,
 }
@@ -122,20 +163,24 @@ impl Sim {
             guests,
             by_name: HashMap::new(),
             conns: BTreeMap::new(),
+            attempts: HashMap::new(),
+            simultaneous: 0,
             ear: Codec::new(&NodeName::new("ear@ear").unwrap(), Some(&secret)),
             cut: None,
         };
         for n in 0..guests + beams {
-            let name = match n < guests {
-                true => format!("zz_maint_{n}@rust{n}"),
-                false => format!("ex_esdb@node{n}"),
+            let name = match (n < guests, n % 4) {
+                // The lower name gives way when both dial.
+                (true, 3) => format!("aa_maint_{n}@rust{n}"),
+                (true, _) => format!("zz_maint_{n}@rust{n}"),
+                (false, _) => format!("ex_esdb@node{n}"),
             };
             let name = NodeName::new(&name).unwrap();
             sim.by_name.insert(name.clone(), n);
             sim.nodes.push(Node {
                 codec: Codec::new(&name, Some(&secret)),
                 schedule: Schedule::new(start),
-                table: ConnectionTable::new(name.clone()),
+                table: table(n < guests, &name),
                 name,
                 membership: None,
                 up: false,
@@ -185,12 +230,8 @@ impl Sim {
                 self.errand_ends(by, at, failed);
             }
             What::Dialled { by, life, at, id } if self.alive(by, life) => self.dialled(by, at, id),
-            What::Message {
-                conn,
-                to_acceptor,
-                bytes,
-            } => self.message(conn, to_acceptor, &bytes),
-            What::Hangs { conn } => self.ends(conn, RefusalKind::Silent),
+            What::Arrives { conn, to, tries } => self.arrives(conn, to, tries),
+            What::TooLate { conn, end } => self.too_late(conn, end),
             _ => {}
         }
     }
@@ -213,7 +254,7 @@ impl Sim {
         let node = &mut self.nodes[of];
         (node.up, node.born, node.wake, node.errands) = (true, now, None, 0);
         node.life += 1;
-        node.table = ConnectionTable::new(node.name.clone());
+        node.table = table(guest, &node.name);
         let life = node.life;
         if guest {
             let config = MembershipConfig {
@@ -262,7 +303,7 @@ impl Sim {
                 membership.heard(now, &name, address);
                 self.pump(at);
             } else if now >= node.born + BOOT
-                && let DialVerdict::Go(id) = node.table.dial(&name)
+                && let Some(id) = node.table.dial(&name)
             {
                 self.dial(at, of, id);
             }
@@ -311,11 +352,11 @@ impl Sim {
             node.most_errands = node.most_errands.max(node.errands);
             let (Action::Dial(name) | Action::Look(name)) = &action;
             let (at, life) = (self.by_name[name], node.life);
-            match (&action, node.table.is_up(name)) {
-                (Action::Look(_), _) => self.after(LATENCY * 2, What::Looked { by: of, life, at }),
-                (Action::Dial(_), _) => match node.table.dial(name) {
-                    DialVerdict::Go(id) => self.dial(of, at, id),
-                    _ => self.errand_ends(of, at, Some(RefusalKind::AlreadyConnected)),
+            match &action {
+                Action::Look(_) => self.after(LATENCY * 2, What::Looked { by: of, life, at }),
+                Action::Dial(_) => match node.table.dial(name) {
+                    Some(id) => self.dial(of, at, id),
+                    None => self.errand_ends(of, at, Some(RefusalKind::AlreadyConnected)),
                 },
             }
         }
@@ -332,58 +373,13 @@ impl Sim {
             self.after(at - now, What::Wake { of });
         }
     }
-
-    /// How many of the links that should be there are not.
-    fn missing(&self) -> usize {
-        let guests = self.nodes.iter().take(self.guests);
-        let linked: usize = guests.map(|node| node.links.len()).sum();
-        self.guests * (self.nodes.len() - 1) - linked
-    }
-
-    /// Runs until all know all, and says how long that took.
-    fn whole(&mut self, limit: f64) -> f64 {
-        let begin = self.now;
-        while self.missing() > 0 {
-            let taken = (self.now - begin).as_secs_f64();
-            assert!(
-                taken < limit,
-                "{} links are missing after {taken} s",
-                self.missing()
-            );
-            self.run(self.now + seconds(0.1));
-        }
-        for node in self.nodes.iter().take(self.guests) {
-            let members = node.membership.iter().map(|it| it.members().count());
-            assert_eq!(members.sum::<usize>(), self.nodes.len() - 1);
-        }
-        (self.now - begin).as_secs_f64()
-    }
-
-    fn told(&self, what: &str, taken: f64) {
-        let guests = || self.nodes.iter().take(self.guests);
-        let dials: usize = guests().map(|node| node.dials).sum();
-        let at_once = guests().map(|node| node.most_errands).max().unwrap_or(0);
-        let burst = guests().map(|node| burst(&node.met)).max().unwrap_or(0);
-        assert!(at_once <= MembershipConfig::default().dials, "{at_once}");
-        eprintln!(
-            "scale: {what} (seed {}): all know all after {taken:.1} s; {:.1} dials a guest so far, at most {at_once} of one guest at once; \
-             at most {burst} connections came up at one guest within a second",
-            seed(),
-            dials as f64 / self.guests as f64,
-        );
-    }
 }
 
-/// The most moments within one second.
-fn burst(met: &[Duration]) -> usize {
-    let mut from = 0;
-    let ends = met.iter().enumerate().map(|(at, moment)| {
-        while met[from] + seconds(1.0) < *moment {
-            from += 1;
-        }
-        at + 1 - from
-    });
-    ends.max().unwrap_or(0)
+fn table(is_guest: bool, name: &NodeName) -> Table {
+    match is_guest {
+        true => Table::Ours(ConnectionTable::new(name.clone())),
+        false => Table::Beam(NetKernel::new(name.clone())),
+    }
 }
 
 fn scale() -> usize {
