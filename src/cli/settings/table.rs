@@ -318,7 +318,7 @@ pub(super) const OTLP: Setting = Setting {
     default: None,
     expects: "an address",
     heading: WATCH,
-    help: "Export metrics and traces to the OpenTelemetry collector there, such as http://127.0.0.1:4318 [default: not at all]",
+    help: "Export metrics and traces to the OpenTelemetry collector there, such as http://127.0.0.1:4318, if this beamlink was built with the feature otel [default: not at all]",
 };
 
 pub(super) const EXIT_WHEN: Setting = Setting {
