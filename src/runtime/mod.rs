@@ -30,7 +30,7 @@ mod usage;
 mod visit;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -132,6 +132,8 @@ struct Core {
     cookie: RwLock<Cookie>,
     /// Milliseconds of the uptime when the ticker last went round.
     ticked: AtomicU64,
+    /// Whether a reader looks for more without going to sleep.
+    busy: AtomicBool,
     next_pid: AtomicU64,
     next_reference: AtomicU64,
     next_unlink: AtomicU64,
@@ -155,6 +157,7 @@ impl Runtime {
             counters: Counters::default(),
             cookie: RwLock::new(settings.cookie.clone()),
             ticked: AtomicU64::new(0),
+            busy: AtomicBool::new(false),
             next_pid: AtomicU64::new(1),
             next_reference: AtomicU64::new(1),
             next_unlink: AtomicU64::new(1),
