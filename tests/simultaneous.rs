@@ -88,12 +88,15 @@ async fn round(names: &[&str]) {
     for (events, ours) in events.iter_mut().zip(&nodes) {
         let mut up = 0;
         loop {
-            // All of them are up, so what is told is told by now, or at once.
-            match timeout(Duration::from_millis(20), events.recv()).await {
+            // All of them are up: who came twice is told by now, or at once.
+            let patience = match up < nodes.len() - 1 {
+                true => LIMIT,
+                false => Duration::from_millis(20),
+            };
+            match timeout(patience, events.recv()).await {
                 Ok(Some(Event::Up { .. })) => up += 1,
                 Ok(Some(Event::SortsBefore { .. })) => {}
                 Ok(other) => panic!("{}: {other:?}", ours.node.name()),
-                Err(_) if up < nodes.len() - 1 => {}
                 Err(_) => break,
             }
         }

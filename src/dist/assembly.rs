@@ -9,8 +9,11 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::frame::{FRAGMENT_SIZE, FrameError, FrameLimits};
 use crate::term::append;
 
-/// Room for so many bytes is made ahead: it is not touched before they come.
+/// Room that is made ahead is at most so many times what has come, and so many bytes.
+const AHEAD_TIMES: usize = 16;
 const AHEAD: usize = 2 * 1024 * 1024;
+/// Of a signal that has come, at most so many times its length stays in memory.
+const WASTE_TIMES: usize = 2;
 /// Of a fragment that has come in part, so much must be missing to be worth a read of its own.
 const WORTH_A_READ: usize = 8 * 1024;
 
@@ -96,6 +99,7 @@ impl Assembly {
         }
         let announced = usize::try_from(head.fragment).unwrap_or(usize::MAX);
         let ahead = announced.saturating_mul(FRAGMENT_SIZE).min(AHEAD);
+        let ahead = ahead.min(part.len().saturating_mul(AHEAD_TIMES));
         let mut bytes = BytesMut::with_capacity(ahead.max(part.len()));
         append(&mut bytes, part);
         hold(&mut self.held, part.len(), self.limits)?;
@@ -178,7 +182,12 @@ impl Assembly {
             return Ok(None);
         }
         let whole = self.unfinished.remove(&sequence);
-        let whole = whole.map(|unfinished| unfinished.bytes.freeze());
+        let whole = whole.map(|Unfinished { bytes, .. }| {
+            match bytes.capacity() > bytes.len().saturating_mul(WASTE_TIMES) {
+                true => Bytes::copy_from_slice(&bytes),
+                false => bytes.freeze(),
+            }
+        });
         self.held -= whole.as_ref().map_or(0, Bytes::len);
         Ok(whole)
     }

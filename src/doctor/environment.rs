@@ -62,6 +62,16 @@ impl Environment {
         secret.chain(self.others.iter().cloned())
     }
 
+    /// Whether they say which address it is.
+    pub(super) fn sets_address(&self) -> bool {
+        self.get(ADDRESS).is_some()
+    }
+
+    /// Whether they say which port it is.
+    pub(super) fn sets_port(&self) -> bool {
+        PORTS.iter().any(|name| self.get(name).is_some())
+    }
+
     /// What ExESDB makes of them; `None` when none is set.
     pub(super) fn strategy(&self) -> Option<Strategy> {
         if *self == Environment::default() {
@@ -118,6 +128,7 @@ mod tests {
             (strategy.port, strategy.multicast_addr),
             (45_893, [239, 255, 0, 1].into())
         );
+        assert!(environment.sets_port() && !environment.sets_address());
         assert_eq!(Environment::default().strategy(), None);
         let shown = serde_json::to_string(&environment).unwrap();
         assert!(

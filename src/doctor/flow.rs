@@ -16,12 +16,14 @@ pub(super) struct Flow {
     pub(super) node: NodeName,
     /// Between two looks at its socket.
     pub(super) traffic: Traffic,
-    /// Whether it was heard here between the same.
+    /// Whether it was heard here at any time of the round.
     pub(super) heard: bool,
     /// How many of the nodes that gossip as it does, but itself, were heard here.
     pub(super) others_heard: usize,
     /// Whether it runs on this host.
     pub(super) is_here: bool,
+    /// The one address that its socket is bound to.
+    pub(super) bound: Option<IpAddr>,
 }
 
 impl Flow {
@@ -68,6 +70,14 @@ pub(super) fn blocked(flows: &[Flow], here: &str) -> Vec<Finding> {
         let seen = flow.seen()?;
         let subject = Subject::Node(flow.node.clone());
         let finding = Finding::new(Code::GossipBlocked, subject, seen);
+        let finding = match flow.bound {
+            Some(ip) if flow.hears_nobody() && !flow.is_not_heard() => finding
+                .means(format!(
+                    "its gossip socket is bound to {ip} (if_addr): on Linux such a socket gets neither multicast nor broadcast"
+                ))
+                .remedy("set if_addr (EX_ESDB_CLUSTER_INTERFACE) to 0.0.0.0, and name the interface by multicast_if"),
+            _ => finding,
+        };
         Some(
             finding
                 .evidence("sent", flow.traffic.sent)
@@ -173,6 +183,7 @@ mod tests {
             heard,
             others_heard: 3,
             is_here: false,
+            bound: None,
         }
     }
 

@@ -15,7 +15,6 @@ mod finding;
 mod flow;
 mod hearing;
 pub mod host;
-mod join;
 mod majority;
 mod nodes;
 mod proc_net;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use futures_util::future::join_all;
+
 use super::asking::{Asking, address, ok};
 use super::code::Section;
 use super::discovery::{Candidates, Reason, Table, own_addresses};
@@ -14,7 +16,6 @@ use super::exesdb::Stores;
 use super::facts::{Facts, as_cookie};
 use super::flow::Flow;
 use super::hearing::{self, Hearing};
-use super::join::join_all;
 use super::reach::{Obstacle, Stage, Way};
 use super::round::Doctor;
 use super::strategy::{Strategy, Traffic};
@@ -235,6 +236,7 @@ impl<'a> Ward<'a> {
                     heard: at_all.contains(node),
                     others_heard: others.count(),
                     is_here: own.iter().any(|ip| !ip.is_loopback() && here.contains(ip)),
+                    bound: Some(strategy.if_addr).filter(|ip| !ip.is_unspecified()),
                 }
             };
         looks.iter().map(flow).collect()

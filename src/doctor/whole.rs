@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::code::Code;
+use super::environment::Environment;
 use super::examined::Examined;
 use super::facts::{Facts, Interface};
 use super::finding::{Finding, Subject};
@@ -81,10 +82,7 @@ fn gossip(all: &[Examined]) -> Vec<Finding> {
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
     let mut secrets = of(|strategy| strategy.secret.as_ref().map(ToString::to_string));
     // What a variable that is not set comes to, each release of ExESDB has its own mind about.
-    secrets.retain(|(node, secret)| {
-        secret.is_some()
-            || settings(all, node).is_some_and(|settings| settings.origin != Origin::Environment)
-    });
+    secrets.retain(|(node, secret)| secret.is_some() || is_told(all, node, |_| false));
     let mut found = differing(
         secrets,
         |secret| match secret {
@@ -94,14 +92,16 @@ fn gossip(all: &[Examined]) -> Vec<Finding> {
         "gossip secret",
         shown,
     );
-    let addresses = of(|strategy| Some(strategy.multicast_addr.to_string()));
+    let mut addresses = of(|strategy| Some(strategy.multicast_addr.to_string()));
+    addresses.retain(|(node, _)| is_told(all, node, Environment::sets_address));
     found.extend(differing(
         addresses,
         |_| Code::AddressDiffers,
         "gossip address",
         shown,
     ));
-    let ports = of(|strategy| Some(strategy.port.to_string()));
+    let mut ports = of(|strategy| Some(strategy.port.to_string()));
+    ports.retain(|(node, _)| is_told(all, node, Environment::sets_port));
     found.extend(differing(
         ports,
         |_| Code::PortDiffers,
@@ -114,9 +114,14 @@ fn gossip(all: &[Examined]) -> Vec<Finding> {
         .collect()
 }
 
-fn settings<'a>(all: &'a [Examined], node: &NodeName) -> Option<&'a Strategy> {
-    let (_, facts) = facts(all).find(|(name, _)| *name == node)?;
-    facts.gossip.as_ref()
+/// Whether a setting of `node` is its own word, and not what we take for a variable that it does not have.
+fn is_told(all: &[Examined], node: &NodeName, sets: fn(&Environment) -> bool) -> bool {
+    let facts = facts(all).find(|(name, _)| *name == node);
+    facts.is_some_and(|(_, facts)| {
+        let gossip = facts.gossip.as_ref();
+        let is_running = gossip.is_some_and(|gossip| gossip.origin != Origin::Environment);
+        is_running || sets(&facts.environment)
+    })
 }
 
 /// Where the settings of the node were read, and what its environment says.

@@ -5,11 +5,12 @@
 //! is answered once it is out, and so makes who prints wait for who reads it.
 
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::chardata;
 use super::erpc::{self, Request};
@@ -42,7 +43,7 @@ enum Print {
 }
 
 impl Print {
-    /// Prints `text`. False when that panicked, after which there is nothing to print to.
+    /// Prints `text`. False when tokio ends. A panic in the writer is one of this process.
     async fn print(&mut self, text: String) -> bool {
         let Print::Blocking(print) = self else {
             tracing::debug!(%text, "output for user");
@@ -55,11 +56,14 @@ impl Print {
             taken
         });
         match Printing(printing).await {
-            Some(back) => {
+            Ok(back) => {
                 *print = back;
                 true
             }
-            None => false,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => false,
+            },
         }
     }
 }
@@ -68,10 +72,10 @@ impl Print {
 struct Printing(JoinHandle<Writer>);
 
 impl Future for Printing {
-    type Output = Option<Writer>;
+    type Output = Result<Writer, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(Result::ok)
+        Pin::new(&mut self.0).poll(context)
     }
 }
 

@@ -86,6 +86,15 @@ pub(crate) struct Ties {
     pub(crate) priority: Option<Box<Preferred>>,
 }
 
+impl Ties {
+    /// Takes a link away, and tells whether its end was to be told with priority.
+    pub(crate) fn drop_link(&mut self, other: &Pid) -> (Option<Link>, bool) {
+        let preferred = self.priority.as_mut();
+        let preferred = preferred.is_some_and(|of| of.links.remove(other));
+        (self.links.remove(other), preferred)
+    }
+}
+
 /// Whose ends are told by priority messages.
 #[derive(Debug, Default)]
 pub(crate) struct Preferred {
@@ -184,10 +193,8 @@ impl Entry {
         if state.ties().links.get(from) != Some(&Link::Active) {
             return;
         }
-        let ties = state.tie();
-        ties.links.remove(from);
-        let preferred = ties.priority.as_mut();
-        let priority = Priority::when(preferred.is_some_and(|of| of.links.remove(from)));
+        let (_, preferred) = state.tie().drop_link(from);
+        let priority = Priority::when(preferred);
         let trap = state.trap_exit;
         drop(state);
         if trap {

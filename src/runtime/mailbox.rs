@@ -156,25 +156,29 @@ impl Mailbox {
 
     /// Takes the next message out of what is there.
     fn pop(&self, taken: &mut Messages) -> Option<Received> {
-        let first = self.pop_urgent(|_| true);
+        let first = self.pop_urgent(&mut 0, |_| true);
         let (cost, message) = first.or_else(|| taken.pop_front())?;
         self.bytes.fetch_sub(cost, Ordering::Relaxed);
         Some(message)
     }
 
-    /// Takes the oldest priority message that is `wanted`.
-    fn pop_urgent(&self, wanted: impl Fn(&Received) -> bool) -> Option<(usize, Received)> {
+    /// Takes the oldest priority message that is `wanted`. Those that were looked at in vain count as `seen` from now on.
+    fn pop_urgent(
+        &self,
+        seen: &mut usize,
+        wanted: impl Fn(&Received) -> bool,
+    ) -> Option<(usize, Received)> {
         // Who has slept was woken under the lock, so that it sees the number.
         if self.urgent.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let mut waiting = self.waiting();
-        let at = waiting
-            .first
-            .iter()
-            .position(|(_, message)| wanted(message))?;
+        let mut fresh = waiting.first.iter().skip(*seen);
+        let found = fresh.position(|(_, message)| wanted(message));
+        *seen = found.map_or(waiting.first.len(), |at| *seen + at);
+        found?;
         self.urgent.fetch_sub(1, Ordering::Relaxed);
-        waiting.first.remove(at)
+        waiting.first.remove(*seen)
     }
 
     /// The next message, if one waits.
@@ -190,7 +194,7 @@ impl Mailbox {
     pub(crate) async fn take(&self) -> Received {
         poll_fn(|context| {
             let mut taken = self.taken();
-            if taken.len().is_multiple_of(STEP) {
+            if taken.len().is_multiple_of(STEP) || self.urgent.load(Ordering::Relaxed) > 0 {
                 let step = ready!(poll_proceed(context));
                 if taken.is_empty() {
                     ready!(self.poll_more(&mut taken, 0, context));
@@ -224,12 +228,11 @@ impl Mailbox {
     /// The next message that is `wanted`, once there is one; the others stay in their order.
     pub(crate) async fn take_where(&self, wanted: impl Fn(&Received) -> bool) -> Received {
         // What was looked at once is not looked at again: only this process takes messages.
-        let mut looked_at = 0;
+        let (mut looked_at, mut seen) = (0, 0);
         poll_fn(|context| {
             let mut taken = self.taken();
             loop {
-                let seen = self.urgent.load(Ordering::Relaxed);
-                if let Some((cost, message)) = self.pop_urgent(&wanted) {
+                if let Some((cost, message)) = self.pop_urgent(&mut seen, &wanted) {
                     self.bytes.fetch_sub(cost, Ordering::Relaxed);
                     return Poll::Ready(message);
                 }

@@ -7,6 +7,7 @@
 mod accept;
 mod calls;
 mod connection;
+mod cores;
 mod counters;
 mod dial;
 mod entry;
@@ -132,7 +133,7 @@ struct Core {
     cookie: RwLock<Cookie>,
     /// Milliseconds of the uptime when the ticker last went round.
     ticked: AtomicU64,
-    /// Whether a reader looks for more without going to sleep.
+    /// Whether a reader looks for more without going to sleep, or none may.
     busy: AtomicBool,
     next_pid: AtomicU64,
     next_reference: AtomicU64,
@@ -157,7 +158,7 @@ impl Runtime {
             counters: Counters::default(),
             cookie: RwLock::new(settings.cookie.clone()),
             ticked: AtomicU64::new(0),
-            busy: AtomicBool::new(false),
+            busy: AtomicBool::new(!cores::are_to_spare()),
             next_pid: AtomicU64::new(1),
             next_reference: AtomicU64::new(1),
             next_unlink: AtomicU64::new(1),

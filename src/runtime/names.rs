@@ -69,7 +69,9 @@ impl Runtime {
             return false;
         };
         if let Some(entry) = self.entry(&registered.pid) {
-            entry.lock().tie().names.retain(|known| known != name);
+            if let Some(ties) = entry.lock().untie() {
+                ties.names.retain(|known| known != name);
+            }
         }
         true
     }

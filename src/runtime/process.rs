@@ -188,7 +188,9 @@ impl Process {
     }
 
     pub(super) fn link_with(&self, other: &Pid, priority: bool) {
-        let mut state = self.entry.lock();
+        let Some(mut state) = self.entry.alive() else {
+            return;
+        };
         let ties = state.tie();
         let before = ties.links.insert(other.clone(), Link::Active);
         if priority {
@@ -236,15 +238,16 @@ impl Process {
     /// Asks for one [`Received::NodeDown`] when the connection to `node` ends: at once when there is none. Each call
     /// counts, as those of `erlang:monitor_node(Node, true)` do.
     pub fn monitor_node(&self, node: &NodeName) {
-        *self
-            .entry
-            .lock()
-            .tie()
-            .nodes
-            .entry(node.atom().clone())
-            .or_default() += 1;
-        if self.runtime.connection(node.atom()).is_none() {
-            self.runtime.node_lost(&self.entry, node.atom(), false);
+        let Some(mut state) = self.entry.alive() else {
+            return;
+        };
+        let nodes = &mut state.tie().nodes;
+        *nodes.entry(node.atom().clone()).or_default() += 1;
+        drop(state);
+        // Whoever takes it back first tells of it, be it this or the end of a connection.
+        if self.runtime.connection(node.atom()).is_none() && self.demonitor_node(node) {
+            let (node, hidden) = (node.atom().clone(), false);
+            self.entry.deliver(0, Received::NodeDown { node, hidden });
         }
     }
 
@@ -266,7 +269,9 @@ impl Process {
     /// Asks for [`Received::NodeUp`] and [`Received::NodeDown`] of all nodes of these kinds
     /// (`net_kernel:monitor_nodes/2`), or, with `None`, for no more of them.
     pub fn monitor_nodes(&self, kinds: Option<NodeKinds>) {
-        self.entry.lock().tie().node_kinds = kinds;
+        if let Some(mut state) = self.entry.alive() {
+            state.tie().node_kinds = kinds;
+        }
     }
 
     /// Where its output goes: the process that answers the I/O protocol for it. The process `user` of this node, unless
@@ -278,7 +283,9 @@ impl Process {
 
     /// Sets where its output goes; `None` for the process `user` of this node.
     pub fn set_group_leader(&self, leader: Option<Pid>) {
-        self.entry.lock().tie().group_leader = leader;
+        if let Some(mut state) = self.entry.alive() {
+            state.tie().group_leader = leader;
+        }
     }
 
     /// Ends a monitor. A [`Received::Down`] that arrived before stays in the mailbox.

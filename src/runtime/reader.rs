@@ -133,16 +133,16 @@ async fn busy_wait(
     buffer: &mut BytesMut,
 ) -> Option<io::Result<usize>> {
     let _only = OnlyOne::of(&runtime.0.busy)?;
-    loop {
-        tokio::task::yield_now().await;
-        if !spoken.is_fresh(connection) {
-            return None;
-        }
+    // Not `yield_now`: no other thread can take what waits there, and who was woken may compute for long.
+    others_first().await;
+    while spoken.is_fresh(connection) {
         match glance(socket, buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             done => return Some(done),
         }
+        tokio::task::yield_now().await;
     }
+    None
 }
 
 /// Holds a flag that one at a time may hold.

@@ -97,8 +97,10 @@ impl Runtime {
                 Spawned::Error(error) => self.not_spawned(&reference, error),
             },
             Control::GroupLeader { leader, to } => {
-                if let Some(entry) = self.entry(&to) {
-                    entry.lock().tie().group_leader = Some(leader);
+                if let Some(entry) = self.entry(&to)
+                    && let Some(mut state) = entry.alive()
+                {
+                    state.tie().group_leader = Some(leader);
                 }
             }
         }
@@ -162,7 +164,7 @@ impl Runtime {
         if let Some(entry) = self.entry(&to) {
             let mut state = entry.lock();
             if state.ties().links.get(&from) == Some(&Link::Active) {
-                state.tie().links.remove(&from);
+                state.tie().drop_link(&from);
             }
         }
         // Always, even when nothing was known of the link (PROTOCOL.md, C.3).

@@ -16,7 +16,7 @@ fn noproc() -> Term {
     Term::atom("noproc")
 }
 
-fn noconnection() -> Term {
+pub(super) fn noconnection() -> Term {
     Term::atom("noconnection")
 }
 
@@ -61,17 +61,14 @@ impl Runtime {
         if state.ties().links.get(other) != Some(&Link::Active) {
             return;
         }
-        if let Some(preferred) = &mut state.tie().priority {
-            preferred.links.remove(other);
-        }
+        state.tie().drop_link(other);
         if self.is_own(&other.node) {
-            state.tie().links.remove(other);
             drop(state);
             if let Some(other) = self.entry(other) {
                 other
                     .lock()
                     .untie()
-                    .and_then(|ties| ties.links.remove(&entry.pid));
+                    .and_then(|ties| ties.drop_link(&entry.pid).0);
             }
             return;
         }
@@ -94,7 +91,9 @@ impl Runtime {
         if let Some(mode) = alias {
             self.alias(entry, &reference, mode, false);
         }
-        let mut state = entry.lock();
+        let Some(mut state) = entry.alive() else {
+            return reference;
+        };
         let ties = state.tie();
         ties.watching.insert(reference.clone(), item.clone());
         if priority {

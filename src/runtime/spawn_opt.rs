@@ -1,5 +1,6 @@
 //! Spawning on a peer, with a link and a monitor from the first moment on (`erlang:spawn_opt/5`).
 
+use std::mem;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -9,6 +10,7 @@ use super::entry::{Entry, Link};
 use super::handles::{Handle, NotSpawned, Spawning, number};
 use super::message::Item;
 use super::outbox::When;
+use super::signals::noconnection;
 use super::{AliasMode, Process, Runtime, SendError};
 use crate::NodeName;
 use crate::dist::{Control, Spawn};
@@ -133,19 +135,33 @@ impl Process {
         let number = number(&spawn.reference).unwrap_or_default();
         runtime.0.handles.insert(number, Handle::Spawn(waiting));
         let control = Control::SpawnRequest(spawn);
+        let unsent = Unsent(runtime, number);
         let sent = connection.signal_with_room(&control, Some(&arguments), When::Now);
-        if let Err(error) = sent.await {
-            runtime.0.handles.take_spawning(number);
-            return Err(match error {
-                SendError::NotConnected(_) => gone(),
-                SendError::Encode(error) => SpawnError::Arguments(error),
-            });
-        }
+        sent.await.map_err(|error| match error {
+            SendError::NotConnected(_) => gone(),
+            SendError::Encode(error) => SpawnError::Arguments(error),
+        })?;
+        unsent.is_sent();
         // The connection may have ended before it was noted that somebody waits.
         if connection.is_down() {
             runtime.0.handles.take_spawning(number);
         }
         answered(answer, gone).await
+    }
+}
+
+/// A request that is not sent: nobody will answer it.
+struct Unsent<'a>(&'a Runtime, u64);
+
+impl Unsent<'_> {
+    fn is_sent(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        self.0.0.handles.take_spawning(self.1);
     }
 }
 
@@ -222,15 +238,15 @@ impl Runtime {
         }
         // It may have ended while this was noted, too late for those who looked for such links.
         if connection.is_down() {
-            let info = connection.info();
-            self.node_lost(&entry, info.name.atom(), info.hidden);
+            entry.link_broken(&pid, noconnection());
+            self.monitor_over(&entry, reference, noconnection());
         }
         if told.send(Ok(pid.clone())).is_err() {
             if monitor {
                 self.demonitor(&entry, reference);
             }
             let mut state = entry.lock();
-            let linked = state.untie().and_then(|ties| ties.links.remove(&pid));
+            let linked = state.untie().and_then(|ties| ties.drop_link(&pid).0);
             drop(state);
             if link && linked.is_some() {
                 unwanted("abandoned");

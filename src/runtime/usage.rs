@@ -71,6 +71,8 @@ impl Runtime {
     /// What a process of this node is doing; `None` when it does not live.
     pub fn process_info(&self, pid: &Pid) -> Option<ProcessInfo> {
         let entry = self.entry(pid)?;
+        // Before the process is locked: who registers a name locks the names first.
+        let user = self.whereis(&Atom::from_static("user"));
         let state = entry.alive()?;
         let ties = state.ties();
         let links = ties.links.iter().filter(|(_, link)| **link == Link::Active);
@@ -87,7 +89,7 @@ impl Runtime {
             monitors: monitors.collect(),
             monitored_by: ties.watchers.values().map(|(pid, _)| pid.clone()).collect(),
             trap_exit: state.trap_exit,
-            group_leader: leader.or_else(|| self.whereis(&Atom::from_static("user"))),
+            group_leader: leader.or(user),
         })
     }
 

@@ -110,9 +110,6 @@ fn a_lost_connection_ends_both() {
 #[test]
 fn an_abandoned_spawn_ends() {
     with_each("an_abandoned_spawn_ends", |ground| {
-        ground
-            .beam
-            .value("Process.register(self(), :abandoned_test) && :ok");
         let node = ground.node().runtime().clone();
         let abandoned = async move |process: Process| {
             let sleep = (&Atom::from_static("timer"), &Atom::from_static("sleep"));
@@ -122,6 +119,8 @@ fn an_abandoned_spawn_ends() {
                 ..SpawnOpt::default()
             };
             let peer = peer();
+            let sent = || process.runtime().traffic().1;
+            let before = sent();
             let spawning = process.spawn_opt(&peer, sleep, vec![Term::from(77_777)], options);
             // It is sent, and no more.
             tokio::select! {
@@ -130,6 +129,8 @@ fn an_abandoned_spawn_ends() {
                 () = std::future::ready(()) => {}
             }
             tokio::time::sleep(Duration::from_millis(300)).await;
+            // More than some ticks: it was asked for.
+            assert!(sent() > before + 60, "{} B", sent() - before);
             process.waiting()
         };
         let (told, waiting) = tokio::sync::oneshot::channel();

@@ -21,7 +21,7 @@ use ground::{
 
 const TOKEN: &str = "t0psecret-token";
 /// Twice a second of last words, ten times over.
-const LEAVING: Duration = Duration::from_secs(8);
+const LEAVING: Duration = Duration::from_secs(20);
 
 fn quick(options: BeamlinkOptions<'_>) -> BeamlinkOptions<'_> {
     options
@@ -85,7 +85,7 @@ fn metrics_and_spans_reach_a_collector() {
         assert!(point.count >= 6 && point.sum > Some(0.0), "{point:?}");
         assert_eq!(point.bucket_counts.iter().sum::<u64>(), point.count);
         assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
-        assert_eq!(metrics.names(), scraped_names(host));
+        collector.wait_metrics(LONG_LIMIT, |metrics| metrics.names() == scraped_names(host));
 
         let span = collector.wait_span(LONG_LIMIT, |span| span.name == "erlang:halt/0");
         assert_eq!(span.status.as_ref().unwrap().code(), StatusCode::Error);

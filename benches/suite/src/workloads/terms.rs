@@ -91,6 +91,19 @@ pub(super) fn measure(lab: &mut Lab, plan: Plan) -> Result<Measured, Failure> {
             }
         }
     }
+    for (shown, _, hex) in messages.iter().filter(|(_, name, _)| *name == "binary") {
+        let mut cells = Cells::default();
+        for _ in 0..plan.rounds {
+            cells.add(OURS, lab.ours.one(&format!("term send {slice} {hex}"))?);
+        }
+        rows.push(Row::new(
+            "terms",
+            format!("encode for a peer {shown}, without a copy"),
+            "ns",
+            cells,
+            Vec::new(),
+        ));
+    }
     for (shown, which, hex) in &messages {
         let mut cells = Cells::default();
         for _ in 0..plan.rounds {
