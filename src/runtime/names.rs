@@ -68,10 +68,10 @@ impl Runtime {
         let Some(registered) = names.0.remove(name) else {
             return false;
         };
-        if let Some(entry) = self.entry(&registered.pid) {
-            if let Some(ties) = entry.lock().untie() {
-                ties.names.retain(|known| known != name);
-            }
+        if let Some(entry) = self.entry(&registered.pid)
+            && let Some(ties) = entry.lock().untie()
+        {
+            ties.names.retain(|known| known != name);
         }
         true
     }

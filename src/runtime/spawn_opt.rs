@@ -141,7 +141,7 @@ impl Process {
             SendError::NotConnected(_) => gone(),
             SendError::Encode(error) => SpawnError::Arguments(error),
         })?;
-        unsent.is_sent();
+        unsent.sent();
         // The connection may have ended before it was noted that somebody waits.
         if connection.is_down() {
             runtime.0.handles.take_spawning(number);
@@ -154,7 +154,7 @@ impl Process {
 struct Unsent<'a>(&'a Runtime, u64);
 
 impl Unsent<'_> {
-    fn is_sent(self) {
+    fn sent(self) {
         mem::forget(self);
     }
 }
