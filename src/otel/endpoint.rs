@@ -27,6 +27,8 @@ pub(crate) enum EndpointError {
         "holds a user or password, which every log would show: put it into OTEL_EXPORTER_OTLP_HEADERS"
     )]
     Password,
+    #[error("holds a query, which is not sent: put a key into OTEL_EXPORTER_OTLP_HEADERS")]
+    Query,
 }
 
 impl FromStr for Endpoint {
@@ -37,6 +39,9 @@ impl FromStr for Endpoint {
         let authority = uri.authority().ok_or(EndpointError::NoAddress)?;
         if authority.as_str().contains('@') {
             return Err(EndpointError::Password);
+        }
+        if uri.query().is_some() {
+            return Err(EndpointError::Query);
         }
         match uri.scheme_str() {
             Some("http") => {}
@@ -80,6 +85,10 @@ mod tests {
         assert_eq!(
             shown("http://me:word@collector:4318"),
             Err(EndpointError::Password)
+        );
+        assert_eq!(
+            shown("http://collector:4318/?key=word"),
+            Err(EndpointError::Query)
         );
         for text in ["", "collector:4318", "127.0.0.1", "/v1", "ftp://collector"] {
             assert_eq!(shown(text), Err(EndpointError::NoAddress), "{text}");
