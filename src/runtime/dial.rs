@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -13,6 +13,9 @@ use super::table::{AttemptId, DialVerdict};
 use crate::NodeName;
 use crate::dist::{Connected, HandshakeError, InitiateProgress, Initiator, Local};
 use crate::epmd::{self, LookupError};
+
+/// How long a dial waits for one of the peer's own.
+const COURTESY: Duration = Duration::from_millis(250);
 
 /// Where a peer's port comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +97,7 @@ impl Runtime {
     /// See [`DialError`].
     pub async fn dial(&self, peer: &NodeName, address: PeerAddress) -> Result<(), DialError> {
         self.check_name_form(peer)?;
+        self.let_it_finish(peer).await;
         let verdict = self.table().dial(peer);
         let DialVerdict::Go(id) = verdict else {
             let peer = peer.clone();
@@ -120,6 +124,15 @@ impl Runtime {
         }
         let peer = peer.clone();
         Err(DialError::AlreadyConnected { peer })
+    }
+
+    /// Waits while `peer` dials us, as `net_kernel` does: two attempts would replace each other. Not for long: it may be
+    /// somebody without the cookie who says so.
+    async fn let_it_finish(&self, peer: &NodeName) {
+        let begin = Instant::now();
+        while self.table().is_accepting(peer) && begin.elapsed() < COURTESY {
+            tokio::time::sleep(COURTESY / 100).await;
+        }
     }
 
     /// As [`Runtime::dial`], and content with a connection that the peer makes meanwhile, or has made.

@@ -177,6 +177,17 @@ impl ConnectionTable {
         entry.is_some_and(|entry| entry.up.is_some() || entry.dialling())
     }
 
+    /// Whether `peer` dials us, and no connection stands.
+    pub(crate) fn is_accepting(&self, peer: &NodeName) -> bool {
+        let entry = self.entries.get(peer).filter(|entry| entry.up.is_none());
+        entry.is_some_and(|entry| {
+            entry
+                .attempts
+                .iter()
+                .any(|(_, kind)| *kind == Kind::Accepted)
+        })
+    }
+
     /// Whether a connection to `peer` stands.
     pub(crate) fn is_up(&self, peer: &NodeName) -> bool {
         self.entries
@@ -311,6 +322,24 @@ mod tests {
         assert!(table.makes_do_without(&peer));
         table.up(&peer, ours);
         assert!(table.makes_do_without(&peer));
+    }
+
+    #[test]
+    fn who_is_accepted_is_known_until_it_is_up_or_gone() {
+        let mut table = table();
+        let peer = name("a@host");
+        assert!(!table.is_accepting(&peer));
+        for stays in [false, true] {
+            let AcceptVerdict::Ok(theirs) = table.accept(&peer) else {
+                panic!("nobody else is there");
+            };
+            assert!(table.is_accepting(&peer));
+            match stays {
+                true => assert_eq!(table.up(&peer, theirs), UpVerdict::Up),
+                false => table.ended(&peer, theirs),
+            }
+            assert!(!table.is_accepting(&peer));
+        }
     }
 
     #[test]
