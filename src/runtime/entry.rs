@@ -87,11 +87,14 @@ pub(crate) struct Ties {
 }
 
 impl Ties {
-    /// Takes a link away, and tells whether its end was to be told with priority.
-    pub(crate) fn drop_link(&mut self, other: &Pid) -> (Option<Link>, bool) {
+    /// Takes an active link away, and tells whether its end was to be told with priority. `None` when there is none.
+    pub(crate) fn drop_link(&mut self, other: &Pid) -> Option<bool> {
+        if self.links.get(other) != Some(&Link::Active) {
+            return None;
+        }
+        self.links.remove(other);
         let preferred = self.priority.as_mut();
-        let preferred = preferred.is_some_and(|of| of.links.remove(other));
-        (self.links.remove(other), preferred)
+        Some(preferred.is_some_and(|of| of.links.remove(other)))
     }
 }
 
@@ -190,10 +193,9 @@ impl Entry {
         let Some(mut state) = self.alive() else {
             return;
         };
-        if state.ties().links.get(from) != Some(&Link::Active) {
+        let Some(preferred) = state.untie().and_then(|ties| ties.drop_link(from)) else {
             return;
-        }
-        let (_, preferred) = state.tie().drop_link(from);
+        };
         let priority = Priority::when(preferred);
         let trap = state.trap_exit;
         drop(state);

@@ -4,10 +4,10 @@
 //! Measured on OTP 29: a message has priority when it is sent with it and goes by an alias that was made with it; to a pid or a
 //! name, or by another alias, it is a message like any other. An exit signal by an alias does not use up a reply alias.
 
-use super::connection::Connection;
 use super::mailbox::Priority;
 use super::message::{Body, Item};
 use super::outbox::When;
+use super::send::control_for_alias;
 use super::{AliasMode, Process, Runtime, SendError};
 use crate::dist::{Control, Flags, Target};
 use crate::term::{Pid, Reference, Term};
@@ -43,13 +43,7 @@ impl Process {
                 .runtime
                 .message_by_alias(alias, Body::Term(message), true),
             Some(connection) => {
-                let control = match altact(&connection, self.pid(), alias, false) {
-                    Some(control) => control,
-                    None => Control::AliasSend {
-                        from: self.pid().clone(),
-                        to: alias.clone(),
-                    },
-                };
+                let control = control_for_alias(&connection, self.pid(), alias, true);
                 connection
                     .signal_with_room(&control, Some(&message), When::Soon)
                     .await?;
@@ -65,7 +59,13 @@ impl Process {
         match self.runtime.connection_to(&alias.node) {
             Ok(None) => self.runtime.exit_by_alias(from, alias, (reason, 1), true),
             Ok(Some(connection)) => {
-                if let Some(control) = altact(&connection, from, alias, true) {
+                if connection.has(Flags::ALTACT_SIG) {
+                    let control = Control::AltactSig {
+                        from: from.clone(),
+                        to: Target::Alias(alias.clone()),
+                        exit: true,
+                        priority: true,
+                    };
                     connection.signal(&control, Some(&reason));
                 }
             }
@@ -73,17 +73,6 @@ impl Process {
             Err(_) => {}
         }
     }
-}
-
-/// `None` where the peer does not know it.
-fn altact(connection: &Connection, from: &Pid, alias: &Reference, exit: bool) -> Option<Control> {
-    let control = Control::AltactSig {
-        from: from.clone(),
-        to: Target::Alias(alias.clone()),
-        exit,
-        priority: true,
-    };
-    connection.has(Flags::ALTACT_SIG).then_some(control)
 }
 
 impl Runtime {

@@ -162,10 +162,7 @@ impl Runtime {
 
     fn unlink_from(&self, connection: &Arc<Connection>, id: u64, from: Pid, to: Pid) {
         if let Some(entry) = self.entry(&to) {
-            let mut state = entry.lock();
-            if state.ties().links.get(&from) == Some(&Link::Active) {
-                state.tie().drop_link(&from);
-            }
+            entry.lock().untie().and_then(|ties| ties.drop_link(&from));
         }
         // Always, even when nothing was known of the link (PROTOCOL.md, C.3).
         connection.signal(

@@ -14,7 +14,7 @@ use super::process::Destination;
 use crate::dist::{
     Control, FRAGMENT_SIZE, Flags, Framing, Payload, Target, encode_in_pieces, fragments,
 };
-use crate::term::{Atom, Encode, Pid, Pieces, SerializeError, Term, has_written_record};
+use crate::term::{Atom, Encode, Pid, Pieces, Reference, SerializeError, Term, has_written_record};
 
 /// Why a message was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -164,16 +164,26 @@ fn control_for(connection: &Connection, from: &Pid, to: &Destination) -> Control
             from: from.clone(),
             to: name.clone(),
         },
-        Destination::Alias(alias) if connection.has(Flags::ALTACT_SIG) => Control::AltactSig {
-            from: from.clone(),
-            to: Target::Alias(alias.clone()),
+        Destination::Alias(alias) => control_for_alias(connection, from, alias, false),
+    }
+}
+
+/// How a message goes by an alias of a peer; with priority, if the peer knows such.
+pub(super) fn control_for_alias(
+    connection: &Connection,
+    from: &Pid,
+    alias: &Reference,
+    priority: bool,
+) -> Control {
+    let (from, alias) = (from.clone(), alias.clone());
+    match connection.has(Flags::ALTACT_SIG) {
+        true => Control::AltactSig {
+            from,
+            to: Target::Alias(alias),
             exit: false,
-            priority: false,
+            priority,
         },
-        Destination::Alias(alias) => Control::AliasSend {
-            from: from.clone(),
-            to: alias.clone(),
-        },
+        false => Control::AliasSend { from, to: alias },
     }
 }
 

@@ -58,17 +58,17 @@ impl Runtime {
 
     pub(super) fn unlink(&self, entry: &Arc<Entry>, other: &Pid) {
         let mut state = entry.lock();
-        if state.ties().links.get(other) != Some(&Link::Active) {
+        let dropped = state.untie().and_then(|ties| ties.drop_link(other));
+        if dropped.is_none() {
             return;
         }
-        state.tie().drop_link(other);
         if self.is_own(&other.node) {
             drop(state);
             if let Some(other) = self.entry(other) {
                 other
                     .lock()
                     .untie()
-                    .and_then(|ties| ties.drop_link(&entry.pid).0);
+                    .and_then(|ties| ties.drop_link(&entry.pid));
             }
             return;
         }

@@ -246,7 +246,7 @@ impl Runtime {
                 self.demonitor(&entry, reference);
             }
             let mut state = entry.lock();
-            let linked = state.untie().and_then(|ties| ties.drop_link(&pid).0);
+            let linked = state.untie().and_then(|ties| ties.drop_link(&pid));
             drop(state);
             if link && linked.is_some() {
                 unwanted("abandoned");
